@@ -1,0 +1,1 @@
+"""Evidence: who may do what, what was agreed, and the ledger of what happened."""

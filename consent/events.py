@@ -1,0 +1,53 @@
+"""The tags of ledger entries: everything that the record can say, ``source:subject:action``."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Tag(StrEnum):
+    """One enum for the whole product; a tag is never renamed or reused."""
+
+    # accounts
+    ACCOUNT_CREATED = "account:account:created"
+    ACCOUNT_INVITED = "account:account:invited"
+    ACCOUNT_DISABLED = "account:account:disabled"
+    SIGNED_IN = "account:session:signed_in"
+    SIGN_IN_FAILED = "account:session:refused"
+    SIGNED_OUT = "account:session:signed_out"
+    PASSWORD_CHANGED = "account:password:changed"
+    PASSWORD_RESET_ASKED = "account:password:reset_asked"
+
+    # cases
+    CASE_OPENED = "case:case:opened"
+    CASE_CHANGED = "case:case:changed"
+    TEAM_JOINED = "case:team:joined"
+    TEAM_LEFT = "case:team:left"
+    RECORD_READ = "case:record:read"
+    ACCESS_REFUSED = "policy:access:refused"
+
+    # appointments
+    PLANNED = "appointment:appointment:planned"
+    MOVED = "appointment:appointment:moved"
+    CANCELLED = "appointment:appointment:cancelled"
+    INVITED = "appointment:seat:invited"
+    INVITATION_REVOKED = "appointment:seat:revoked"
+
+    # the live meeting
+    WAITED = "room:seat:waited"
+    ADMITTED = "room:seat:admitted"
+    DECLINED = "room:seat:declined"
+    JOINED = "room:seat:joined"
+    DROPPED = "room:seat:dropped"
+    RETURNED = "room:seat:returned"
+    MOVED_DEVICE = "room:seat:moved_device"
+    LEFT = "room:seat:left"
+    REMOVED = "room:seat:removed"
+    MUTED = "room:seat:muted"
+    HELPER_STATED = "room:seat:helper_stated"
+    HOST_CHANGED = "room:host:changed"
+    LOCKED = "room:room:locked"
+    UNLOCKED = "room:room:unlocked"
+    MEDIA_PAUSED = "room:media:paused"
+    MEDIA_RESUMED = "room:media:resumed"
+    ENDED = "room:room:ended"

@@ -1,0 +1,1 @@
+"""The selective forwarding engine: knows packets, not people."""

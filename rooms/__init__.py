@@ -1,0 +1,1 @@
+"""One live meeting: membership, roles, waiting room, admission."""

@@ -1,0 +1,1 @@
+"""The live protocol between a browser and a room."""
