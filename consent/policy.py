@@ -62,20 +62,30 @@ class Reach(Enum):
     EVERYWHERE = 2
 
 
-_N, _T, _E = Reach.NOWHERE, Reach.TEAM, Reach.EVERYWHERE
+_T, _E = Reach.TEAM, Reach.EVERYWHERE
 
-_IN_MEETING = {Action.ADMIT, Action.MUTE_OTHERS, Action.REMOVE, Action.LOCK, Action.CORRECT_HELPER, Action.END_MEETING}
+_IN_MEETING = (
+    Action.ADMIT,
+    Action.MUTE_OTHERS,
+    Action.REMOVE,
+    Action.LOCK,
+    Action.CORRECT_HELPER,
+    Action.END_MEETING,
+)
 
 
 def _specialist() -> dict[Action, Reach]:
-    return {Action.LIST_CASES: _T, Action.READ_CASE: _T, Action.READ_RECORD: _T, Action.JOIN_MEETING: _T} | {
-        action: _T for action in _IN_MEETING
-    }
+    return {
+        Action.LIST_CASES: _T,
+        Action.READ_CASE: _T,
+        Action.READ_RECORD: _T,
+        Action.JOIN_MEETING: _T,
+    } | dict.fromkeys(_IN_MEETING, _T)
 
 
 def _manager() -> dict[Action, Reach]:
     changes = (Action.CHANGE_CASE, Action.MANAGE_TEAM, Action.PLAN_APPOINTMENT, Action.INVITE)
-    return _specialist() | {Action.OPEN_CASE: _E} | {action: _T for action in changes}
+    return _specialist() | {Action.OPEN_CASE: _E} | dict.fromkeys(changes, _T)
 
 
 TABLE: Mapping[Role, Mapping[Action, Reach]] = {
