@@ -20,8 +20,10 @@ class DatabaseBusy(Exception):
 
 
 class Database:
-    """Hands out sessions. A writing session holds the write lock from its start (SQLite: BEGIN IMMEDIATE, because a read
-    transaction that upgrades fails at once, whatever the timeout), so never await the network inside one.
+    """Hands out sessions.
+
+    A writing session holds the write lock from its start (SQLite: BEGIN IMMEDIATE, because a read transaction that
+    upgrades fails at once, whatever the timeout), so never await the network inside one.
     """
 
     def __init__(self, url: str) -> None:

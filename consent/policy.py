@@ -75,12 +75,8 @@ _IN_MEETING = (
 
 
 def _specialist() -> dict[Action, Reach]:
-    return {
-        Action.LIST_CASES: _T,
-        Action.READ_CASE: _T,
-        Action.READ_RECORD: _T,
-        Action.JOIN_MEETING: _T,
-    } | dict.fromkeys(_IN_MEETING, _T)
+    on_the_case = (Action.LIST_CASES, Action.READ_CASE, Action.READ_RECORD, Action.JOIN_MEETING)
+    return dict.fromkeys((*on_the_case, *_IN_MEETING), _T)
 
 
 def _manager() -> dict[Action, Reach]:
