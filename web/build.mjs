@@ -1,0 +1,109 @@
+// Builds web/dist: hashed scripts and styles, message catalogs for the client, the static call page, and a manifest of names.
+
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { basename, dirname, extname, join, relative } from "node:path";
+import { fileURLToPath } from "node:url";
+
+import { build } from "esbuild";
+
+import { readCatalog } from "./catalog.mjs";
+
+const WEB = dirname(fileURLToPath(import.meta.url));
+// Built aside and moved at the end, so that a server that is running never sees half a build.
+const DIST = join(WEB, `.dist-${process.pid}`);
+const readable = process.argv.includes("--readable");
+
+const manifest = {};
+const digest = (bytes) => createHash("sha256").update(bytes).digest("hex").slice(0, 10);
+const integrity = (file) => `sha384-${createHash("sha384").update(readFileSync(join(DIST, file))).digest("base64")}`;
+
+function put(logical, bytes) {
+  const extension = extname(logical);
+  const name = `${logical.slice(0, -extension.length)}.${digest(bytes)}${extension}`;
+  mkdirSync(dirname(join(DIST, name)), { recursive: true });
+  writeFileSync(join(DIST, name), bytes);
+  manifest[logical] = name;
+  return name;
+}
+
+function catalogs() {
+  const files = {};
+  const folder = join(WEB, "locale");
+  for (const language of existsSync(folder) ? readdirSync(folder).sort() : []) {
+    const source = join(folder, language, "LC_MESSAGES", "poruch.po");
+    if (!existsSync(source)) continue;
+    const messages = readCatalog(readFileSync(source, "utf8"), (reference) => reference.startsWith("web/client/"));
+    files[language] = put(`locale/${language}.json`, JSON.stringify(messages));
+  }
+  return files;
+}
+
+function copyStatic() {
+  const folder = join(WEB, "static");
+  if (!existsSync(folder)) return;
+  for (const name of readdirSync(folder, { recursive: true })) {
+    const path = join(folder, name);
+    if (statSync(path).isFile()) put(name.replaceAll("\\", "/"), readFileSync(path));
+  }
+}
+
+// GOV.UK Frontend's code may be used by anyone, its font may not: our own takes its place before anything is bundled.
+const ownFont = {
+  name: "own-font",
+  setup(builder) {
+    builder.onLoad({ filter: /govuk-frontend.*\.css$/ }, ({ path }) => {
+      const text = readFileSync(path, "utf8").replace(/@font-face\{[^}]*\}/g, "").replace(/"?GDS Transport"?/g, '"Golos Text Variable"');
+      return { contents: text, loader: "css" };
+    });
+  },
+};
+
+async function bundle(entries) {
+  const result = await build({
+    absWorkingDir: WEB,
+    entryPoints: entries.filter((entry) => existsSync(join(WEB, entry))),
+    outdir: DIST,
+    outbase: WEB,
+    entryNames: "[name].[hash]",
+    assetNames: "[name].[hash]",
+    bundle: true,
+    format: "esm",
+    target: ["chrome90", "firefox102", "safari15"],
+    minify: !readable,
+    sourcemap: "linked",
+    legalComments: "linked",
+    metafile: true,
+    loader: { ".woff2": "file", ".svg": "file", ".png": "file" },
+    external: ["/static/*", "/assets/*"],
+    plugins: [ownFont],
+    logLevel: "warning",
+  });
+  for (const [path, output] of Object.entries(result.metafile.outputs)) {
+    const file = relative(DIST, join(WEB, path));
+    if (output.entryPoint) manifest[basename(output.entryPoint).replace(/\.ts$/, ".js")] = file;
+    else if (/\.(woff2|svg|png)$/.test(file)) manifest[file.replace(/\.[A-Z0-9]{8}(\.\w+)$/, "$1")] = file;
+  }
+}
+
+function callPage(files) {
+  const metas = Object.entries(files).map(([code, file]) => `<meta name="catalog" data-language="${code}" content="/static/${file}">`);
+  const source = readFileSync(join(WEB, "call.html"), "utf8").replace("%catalogs%", metas.join("\n"));
+  const page = source.replace(/%(integrity:)?([\w./-]+)%/g, (_, wanted, logical) => {
+    const file = manifest[logical];
+    if (file === undefined) throw new Error(`call.html names ${logical}, which was not built`);
+    return wanted ? integrity(file) : file;
+  });
+  writeFileSync(join(DIST, "call.html"), page);
+}
+
+mkdirSync(DIST, { recursive: true });
+copyStatic();
+await bundle(["client/call.ts", "client/site.ts", "styles/site.css", "styles/call.css", "styles/print.css"]);
+
+put("govuk-frontend.js", readFileSync(join(WEB, "node_modules/govuk-frontend/dist/govuk/govuk-frontend.min.js")));
+
+callPage(catalogs());
+writeFileSync(join(DIST, "manifest.json"), `${JSON.stringify(manifest, null, 2)}\n`);
+rmSync(join(WEB, "dist"), { recursive: true, force: true });
+renameSync(DIST, join(WEB, "dist"));

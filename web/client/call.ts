@@ -1,0 +1,1 @@
+// The entry of the call page: whose seat this is, the lobby, then the call.

@@ -1,0 +1,169 @@
+// The live connection of one seat: typed requests, the room's snapshots, and what ends it.
+
+import { io, type Socket } from "socket.io-client";
+
+import { Store } from "./store";
+import { ProtocolError, type Abilities, type CloseCode, type Requests, type Snapshot, type WithHelper } from "./types";
+
+const REPLY_MS = 10_000;
+
+export interface Closed {
+  code: CloseCode;
+  text: string;
+}
+
+export interface Entry {
+  withHelper: WithHelper;
+  abilities: Abilities;
+}
+
+type Acknowledgement = { ok: true; data: unknown } | { ok: false; error: { code: string; text: string } };
+
+/** "away": the socket is down and comes back by itself. */
+export type Link = "connecting" | "up" | "away";
+
+export class Connection {
+  /** Every snapshot that is newer than the last. */
+  readonly snapshots = new Store<Snapshot | null>(null);
+  readonly link = new Store<Link>("connecting");
+  /** Set once: the server has closed this seat, or the person has left. */
+  readonly closed = new Store<Closed | null>(null);
+  /** The server is going down for a restart; the connection comes back by itself. */
+  readonly draining = new Store(false);
+  /** Counts the times this page has (re-)entered the room: what the server held for an earlier entry is gone. */
+  readonly entries = new Store(0);
+
+  readonly #socket: Socket;
+  readonly #device: string;
+  #entry: Entry | null = null;
+
+  /** `freshTicket` is asked before every attempt to connect; a ProtocolError from it means that the seat is no longer to be had. */
+  constructor(device: string, freshTicket: () => Promise<string>) {
+    this.#device = device;
+    this.#socket = io(location.origin, {
+      path: "/socket",
+      transports: ["websocket"],
+      reconnectionDelay: 500,
+      reconnectionDelayMax: 5_000,
+      auth: (send) => {
+        freshTicket().then(
+          (ticket) => send({ ticket }),
+          (error: unknown) => {
+            // Without an answer to `auth` nothing is ever sent; an empty ticket is refused and tried again.
+            if (error instanceof ProtocolError && error.code !== "too_many_requests") this.#refusedSeat(error);
+            else send({ ticket: "" });
+          },
+        );
+      },
+    });
+    this.#socket.on("connect", () => void this.#connected());
+    this.#socket.on("connect_error", () => {
+      this.#away();
+      // A refused ticket stops socket.io's own attempts.
+      if (!this.#socket.active) this.#retryLater();
+    });
+    this.#socket.on("disconnect", (reason) => {
+      this.#away();
+      if (reason === "io server disconnect") this.#retryLater();
+    });
+    this.#socket.on("room.state", (snapshot: Snapshot) => this.#receive(snapshot));
+    this.#socket.on("seat.closed", (closed: Closed) => this.#close(closed));
+    this.#socket.on("server.draining", () => this.draining.set(true));
+    window.addEventListener("online", this.#hurry);
+    document.addEventListener("visibilitychange", this.#hurry);
+  }
+
+  /** The last snapshot; null before the first entry was answered. */
+  get state(): Snapshot | null {
+    return this.snapshots.value;
+  }
+
+  /** Asks for the seat; asked again by itself after each reconnection. */
+  async enter(entry: Entry): Promise<void> {
+    this.#entry = entry;
+    await this.#enter();
+  }
+
+  /** Corrects what this seat has said of itself, now and for later entries. */
+  async update(change: Partial<Entry>): Promise<void> {
+    if (this.#entry) this.#entry = { ...this.#entry, ...change };
+    await this.request("seat.update", {
+      ...(change.withHelper === undefined ? {} : { with_helper: change.withHelper }),
+      ...(change.abilities === undefined ? {} : { abilities: change.abilities }),
+    });
+  }
+
+  /** Rejects with a ProtocolError: the server's refusal, `timeout`, or `disconnected`. */
+  async request<E extends keyof Requests>(event: E, data: Requests[E][0]): Promise<Requests[E][1]> {
+    if (!this.#socket.connected) throw new ProtocolError("disconnected", "The connection is down.");
+    let reply: Acknowledgement;
+    try {
+      reply = (await this.#socket.timeout(REPLY_MS).emitWithAck(event, data)) as Acknowledgement;
+    } catch {
+      throw new ProtocolError("timeout", "The server did not answer in time.");
+    }
+    if (!reply.ok) throw new ProtocolError(reply.error.code, reply.error.text);
+    return reply.data as Requests[E][1];
+  }
+
+  /** Leaves the room for good and tells the server so. */
+  async leave(): Promise<void> {
+    try {
+      await this.request("room.leave", {});
+    } catch {
+      // Whoever leaves has left, whether the server could be told or not.
+    }
+    this.#close({ code: "left", text: "" });
+  }
+
+  async #connected(): Promise<void> {
+    this.draining.set(false);
+    try {
+      if (this.#entry) await this.#enter();
+      this.link.set("up");
+    } catch (error) {
+      if (error instanceof ProtocolError && (error.code === "timeout" || error.code === "disconnected")) this.#socket.disconnect().connect();
+      else if (error instanceof ProtocolError) this.#refusedSeat(error);
+      else throw error;
+    }
+  }
+
+  async #enter(): Promise<void> {
+    const entry = this.#entry;
+    if (!entry || !this.#socket.connected) return;
+    await this.request("room.enter", { device: this.#device, with_helper: entry.withHelper, abilities: entry.abilities });
+    this.entries.set(this.entries.value + 1);
+  }
+
+  #receive(snapshot: Snapshot): void {
+    const last = this.state;
+    // A restarted server counts from the beginning again: within one entry only newer ones count.
+    if (last && this.link.value === "up" && snapshot.revision < last.revision) return;
+    this.snapshots.set(snapshot);
+  }
+
+  #refusedSeat(error: ProtocolError): void {
+    this.#close({ code: error.code as CloseCode, text: error.message });
+  }
+
+  #close(closed: Closed): void {
+    if (this.closed.value) return;
+    window.removeEventListener("online", this.#hurry);
+    document.removeEventListener("visibilitychange", this.#hurry);
+    this.closed.set(closed);
+    this.#socket.disconnect();
+  }
+
+  #away(): void {
+    if (!this.closed.value) this.link.set(this.link.value === "connecting" ? "connecting" : "away");
+  }
+
+  #retryLater(): void {
+    if (!this.closed.value) setTimeout(() => !this.closed.value && !this.#socket.connected && this.#socket.connect(), 2_000);
+  }
+
+  /** A phone that wakes, or a network that returns, does not wait for the next attempt. */
+  readonly #hurry = (): void => {
+    if (document.visibilityState === "visible" && navigator.onLine && !this.#socket.connected) this.#socket.disconnect().connect();
+  };
+}

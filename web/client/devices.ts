@@ -1,0 +1,201 @@
+// The microphone, the camera and the speaker of this device: opened here and nowhere else, and brought back when they are lost.
+
+import { Store } from "./store";
+import type { Abilities } from "./types";
+
+export type FaultCode = "denied" | "missing" | "in_use" | "unsupported" | "failed";
+
+/** Why a microphone or a camera cannot be had; the page has one instruction for each code. */
+export class DeviceFault extends Error {
+  constructor(
+    readonly code: FaultCode,
+    readonly device: "microphone" | "camera",
+  ) {
+    super(`${device}: ${code}`);
+    this.name = "DeviceFault";
+  }
+}
+
+export interface DeviceList {
+  microphones: MediaDeviceInfo[];
+  cameras: MediaDeviceInfo[];
+  speakers: MediaDeviceInfo[];
+}
+
+export type Facing = "user" | "environment";
+
+export interface DeviceState {
+  microphone: MediaStreamTrack | null;
+  camera: MediaStreamTrack | null;
+  /** The system has taken the track away for now (a phone call, a closed lid). */
+  microphoneHeld: boolean;
+  cameraHeld: boolean;
+  facing: Facing;
+  /** Sink id for audio elements; "" is the system's own choice. */
+  speaker: string;
+}
+
+const FAULTS: Record<string, FaultCode> = {
+  NotAllowedError: "denied",
+  SecurityError: "denied",
+  NotFoundError: "missing",
+  OverconstrainedError: "missing",
+  NotReadableError: "in_use",
+  AbortError: "in_use",
+};
+
+export class Devices extends Store<DeviceState> {
+  #microphoneWanted: string | null | undefined;
+  #cameraWanted: { deviceId: string | null; facing: Facing } | undefined;
+  #reviving = false;
+
+  constructor() {
+    super({ microphone: null, camera: null, microphoneHeld: false, cameraHeld: false, facing: "user", speaker: "" });
+    navigator.mediaDevices?.addEventListener("devicechange", () => void this.revive());
+    document.addEventListener("visibilitychange", () => void this.revive());
+    window.addEventListener("online", () => void this.revive());
+  }
+
+  get abilities(): Abilities {
+    return { audio: this.value.microphone !== null, video: this.value.camera !== null };
+  }
+
+  /** Labels are empty until a permission was given once. */
+  async list(): Promise<DeviceList> {
+    const all = (await navigator.mediaDevices?.enumerateDevices()) ?? [];
+    const of = (kind: MediaDeviceKind): MediaDeviceInfo[] => all.filter((one) => one.kind === kind && one.deviceId !== "");
+    return { microphones: of("audioinput"), cameras: of("videoinput"), speakers: of("audiooutput") };
+  }
+
+  /** Opens, or changes to, a microphone; null is the system's own choice. Throws DeviceFault. */
+  async openMicrophone(deviceId: string | null = null): Promise<MediaStreamTrack> {
+    const audio = {
+      channelCount: 1,
+      echoCancellation: true,
+      noiseSuppression: true,
+      autoGainControl: true,
+      ...(deviceId ? { deviceId: { exact: deviceId } } : {}),
+    };
+    const track = await capture("microphone", { audio });
+    this.#microphoneWanted = deviceId;
+    this.#watch(track, "microphone");
+    this.value.microphone?.stop();
+    this.set({ ...this.value, microphone: track, microphoneHeld: track.muted });
+    return track;
+  }
+
+  /** Opens, or changes to, a camera. Phones give only one at a time, so the old one is let go first. Throws DeviceFault. */
+  async openCamera(choice: { deviceId?: string | null; facing?: Facing } = {}): Promise<MediaStreamTrack> {
+    const facing = choice.facing ?? this.value.facing;
+    const deviceId = choice.deviceId ?? null;
+    this.closeCamera();
+    const video = {
+      width: { ideal: 640 },
+      height: { ideal: 360 },
+      frameRate: { ideal: 20, max: 24 },
+      ...(deviceId ? { deviceId: { exact: deviceId } } : { facingMode: facing }),
+    };
+    const track = await capture("camera", { video });
+    this.#cameraWanted = { deviceId, facing };
+    this.#watch(track, "camera");
+    this.set({ ...this.value, camera: track, cameraHeld: track.muted, facing });
+    return track;
+  }
+
+  /** From the front camera to the back one, or back. */
+  async flipCamera(): Promise<MediaStreamTrack> {
+    return this.openCamera({ facing: this.value.facing === "user" ? "environment" : "user" });
+  }
+
+  closeMicrophone(): void {
+    this.#microphoneWanted = undefined;
+    this.value.microphone?.stop();
+    this.set({ ...this.value, microphone: null, microphoneHeld: false });
+  }
+
+  closeCamera(): void {
+    this.#cameraWanted = undefined;
+    this.value.camera?.stop();
+    this.set({ ...this.value, camera: null, cameraHeld: false });
+  }
+
+  closeAll(): void {
+    this.closeMicrophone();
+    this.closeCamera();
+  }
+
+  /** Where the browser lets the page choose (`canChooseSpeaker`); elsewhere the system's own choice stays. */
+  setSpeaker(deviceId: string): void {
+    this.set({ ...this.value, speaker: deviceId });
+  }
+
+  get canChooseSpeaker(): boolean {
+    return "setSinkId" in HTMLMediaElement.prototype;
+  }
+
+  /** Opens again what was open and has ended meanwhile: after a phone call, an unplugged headset, a nap in a pocket. */
+  async revive(): Promise<void> {
+    if (this.#reviving || document.visibilityState !== "visible") return;
+    this.#reviving = true;
+    try {
+      const { microphone, camera } = this.value;
+      if (this.#microphoneWanted !== undefined && microphone?.readyState === "ended") await this.#reopenMicrophone(this.#microphoneWanted);
+      if (this.#cameraWanted && camera?.readyState === "ended") await this.openCamera(this.#cameraWanted).catch(() => undefined);
+    } finally {
+      this.#reviving = false;
+    }
+  }
+
+  async #reopenMicrophone(deviceId: string | null): Promise<void> {
+    try {
+      await this.openMicrophone(deviceId);
+    } catch {
+      // The chosen one is gone: whatever the system offers is better than silence.
+      if (deviceId !== null) await this.openMicrophone(null).catch(() => undefined);
+    }
+  }
+
+  #watch(track: MediaStreamTrack, device: "microphone" | "camera"): void {
+    const held = (): void => {
+      if (this.value[device] === track) this.set({ ...this.value, [device === "camera" ? "cameraHeld" : "microphoneHeld"]: track.muted });
+    };
+    track.addEventListener("mute", held);
+    track.addEventListener("unmute", held);
+    track.addEventListener("ended", () => {
+      if (this.value[device] !== track) return;
+      this.set({ ...this.value, [device === "camera" ? "cameraHeld" : "microphoneHeld"]: true });
+      void this.revive();
+    });
+  }
+}
+
+async function capture(device: "microphone" | "camera", constraints: MediaStreamConstraints): Promise<MediaStreamTrack> {
+  if (!navigator.mediaDevices?.getUserMedia) throw new DeviceFault("unsupported", device);
+  try {
+    const [track] = (await navigator.mediaDevices.getUserMedia(constraints)).getTracks();
+    if (track) return track;
+  } catch (error) {
+    throw new DeviceFault(FAULTS[(error as DOMException).name] ?? "failed", device);
+  }
+  throw new DeviceFault("failed", device);
+}
+
+/** Calls back about 15 times a second with the loudness, 0 to 1; returns how to stop. */
+export function watchLevel(track: MediaStreamTrack, onLevel: (level: number) => void): () => void {
+  const context = new AudioContext();
+  const analyser = context.createAnalyser();
+  analyser.fftSize = 512;
+  context.createMediaStreamSource(new MediaStream([track])).connect(analyser);
+  const samples = new Float32Array(analyser.fftSize);
+  const timer = setInterval(() => {
+    if (context.state === "suspended") void context.resume();
+    analyser.getFloatTimeDomainData(samples);
+    const power = samples.reduce((sum, sample) => sum + sample * sample, 0) / samples.length;
+    // Speech lies between about -50 and -15 dB.
+    onLevel(Math.min(1, Math.max(0, (10 * Math.log10(power + 1e-9) + 55) / 40)));
+  }, 66);
+  return () => {
+    clearInterval(timer);
+    void context.close();
+  };
+}

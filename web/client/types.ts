@@ -1,0 +1,154 @@
+// What crosses the wire between this page and the server: the seat's reply and the live protocol (signaling/PROTOCOL.md).
+
+import type { types } from "mediasoup-client";
+
+export type Role =
+  | "case_manager"
+  | "social_worker"
+  | "psychologist"
+  | "lawyer"
+  | "rehabilitation"
+  | "interpreter"
+  | "agency_guest"
+  | "supervisor"
+  | "administrator"
+  | "client"
+  | "representative"
+  | "helper";
+
+export type Kind = "audio" | "video";
+export type Source = "microphone" | "camera" | "screen";
+
+/** ISO 8601, UTC, milliseconds. */
+export type Instant = string;
+
+export interface ExpectedPerson {
+  seat: string;
+  role: Role;
+  name: string;
+}
+
+export type AppointmentStatus = "open" | "early" | "moved" | "cancelled" | "ended";
+
+export interface Appointment {
+  id: string;
+  status: AppointmentStatus;
+  starts_at: Instant;
+  ends_at: Instant;
+  time_zone: string;
+  opens_at: Instant;
+  help_phone: string;
+  organisation: string;
+  language: string;
+  expected: ExpectedPerson[];
+}
+
+/** Reply of POST /api/seat. `ticket` is null unless the appointment is open. */
+export interface SeatReply {
+  ticket: string | null;
+  resume: string;
+  you: { seat: string; role: Role; name: string; kind: "staff" | "link" };
+  appointment: Appointment;
+}
+
+export interface Abilities {
+  audio: boolean;
+  video: boolean;
+}
+
+/** null: nobody has said. */
+export type WithHelper = boolean | null;
+
+export type HostAction = "admit" | "mute_others" | "remove" | "lock" | "correct_helper" | "end_meeting";
+
+export type PersonPhase = "expected" | "waiting" | "in" | "lost" | "left" | "removed";
+
+export interface Person {
+  seat: string;
+  name: string;
+  role: Role;
+  phase: PersonPhase;
+  since: Instant | null;
+  with_helper: WithHelper;
+  knock: null | "first" | "returning" | "new_device";
+  muted_by_host: boolean;
+  abilities: Abilities;
+}
+
+export interface ProducerState {
+  id: string;
+  seat: string;
+  kind: Kind;
+  source: Source;
+  paused: boolean;
+}
+
+/** Everything one seat may know about the room; `revision` grows. */
+export interface Snapshot {
+  revision: number;
+  now: Instant;
+  you: {
+    seat: string;
+    role: Role;
+    name: string;
+    phase: "waiting" | "in";
+    host: boolean;
+    can: HostAction[];
+    muted_by_host: boolean;
+  };
+  room: {
+    phase: "open" | "paused" | "ended";
+    reason: null | "no_staff";
+    locked: boolean;
+    media_epoch: number;
+    host: string | null;
+    help_phone: string;
+  };
+  people: Person[];
+  producers: ProducerState[];
+}
+
+export type CloseCode = "moved_device" | "other_tab" | "declined" | "removed" | "ended" | "cancelled" | "left";
+
+/** Each client event: what it carries and what its acknowledgement brings. */
+export interface Requests {
+  "room.enter": [{ device: string; with_helper: WithHelper; abilities: Abilities }, object];
+  "room.leave": [object, object];
+  "seat.update": [{ with_helper?: WithHelper; abilities?: Abilities }, object];
+  "media.capabilities": [object, { routerRtpCapabilities: types.RtpCapabilities }];
+  "transport.create": [{ direction: "send" | "recv" }, types.TransportOptions];
+  "transport.connect": [{ transportId: string; dtlsParameters: types.DtlsParameters }, object];
+  "transport.restart_ice": [{ transportId: string }, { iceParameters: types.IceParameters }];
+  "producer.create": [
+    { transportId: string; kind: Kind; source: Source; rtpParameters: types.RtpParameters; paused: boolean },
+    { id: string },
+  ];
+  "producer.pause": [{ producerId: string }, object];
+  "producer.resume": [{ producerId: string }, object];
+  "producer.close": [{ producerId: string }, object];
+  "consumer.create": [
+    { producerId: string },
+    { id: string; producerId: string; kind: Kind; rtpParameters: types.RtpParameters; paused: boolean },
+  ];
+  "consumer.resume": [{ consumerId: string }, object];
+  "consumer.pause": [{ consumerId: string }, object];
+  "consumer.close": [{ consumerId: string }, object];
+  "host.admit": [{ seat: string }, object];
+  "host.decline": [{ seat: string }, object];
+  "host.mute": [{ seat: string }, object];
+  "host.remove": [{ seat: string }, object];
+  "host.helper": [{ seat: string; with_helper: boolean }, object];
+  "host.lock": [{ locked: boolean }, object];
+  "host.end": [object, object];
+}
+
+/** A refusal by the server: a stable code, and text in the person's language. */
+export class ProtocolError extends Error {
+  constructor(
+    readonly code: string,
+    text: string,
+  ) {
+    super(text);
+    this.name = "ProtocolError";
+  }
+}
