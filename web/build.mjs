@@ -59,7 +59,7 @@ const ownFont = {
   },
 };
 
-async function bundle(entries) {
+async function bundle(entries, define) {
   const result = await build({
     absWorkingDir: WEB,
     entryPoints: entries.filter((entry) => existsSync(join(WEB, entry))),
@@ -74,6 +74,7 @@ async function bundle(entries) {
     sourcemap: "linked",
     legalComments: "linked",
     metafile: true,
+    define,
     loader: { ".woff2": "file", ".svg": "file", ".png": "file" },
     external: ["/static/*", "/assets/*"],
     plugins: [ownFont],
@@ -86,10 +87,8 @@ async function bundle(entries) {
   }
 }
 
-function callPage(files) {
-  const metas = Object.entries(files).map(([code, file]) => `<meta name="catalog" data-language="${code}" content="/static/${file}">`);
-  const source = readFileSync(join(WEB, "call.html"), "utf8").replace("%catalogs%", metas.join("\n"));
-  const page = source.replace(/%(integrity:)?([\w./-]+)%/g, (_, wanted, logical) => {
+function callPage() {
+  const page = readFileSync(join(WEB, "call.html"), "utf8").replace(/%(integrity:)?([\w./-]+)%/g, (_, wanted, logical) => {
     const file = manifest[logical];
     if (file === undefined) throw new Error(`call.html names ${logical}, which was not built`);
     return wanted ? integrity(file) : file;
@@ -99,11 +98,12 @@ function callPage(files) {
 
 mkdirSync(DIST, { recursive: true });
 copyStatic();
-await bundle(["client/call.ts", "client/site.ts", "styles/site.css", "styles/call.css", "styles/print.css"]);
+const define = { PORUCH_LOCALES: JSON.stringify(catalogs()) };
+await bundle(["client/call.ts", "client/site.ts", "styles/site.css", "styles/call.css", "styles/print.css"], define);
 
 put("govuk-frontend.js", readFileSync(join(WEB, "node_modules/govuk-frontend/dist/govuk/govuk-frontend.min.js")));
 
-callPage(catalogs());
+callPage();
 writeFileSync(join(DIST, "manifest.json"), `${JSON.stringify(manifest, null, 2)}\n`);
 rmSync(join(WEB, "dist"), { recursive: true, force: true });
 renameSync(DIST, join(WEB, "dist"));
