@@ -53,7 +53,12 @@ const ownFont = {
   name: "own-font",
   setup(builder) {
     builder.onLoad({ filter: /govuk-frontend.*\.css$/ }, ({ path }) => {
-      const text = readFileSync(path, "utf8").replace(/@font-face\{[^}]*\}/g, "").replace(/"?GDS Transport"?/g, '"Golos Text Variable"');
+      const text = readFileSync(path, "utf8")
+        .replace(/\/\*![^*]*Calvert[^*]*\*\//g, "")
+        .replace(/@font-face\{[^}]*\}/g, "")
+        .replace(/"?GDS Transport"?/g, '"Golos Text Variable"')
+        // A way to reach old browsers only, which esbuild warns about.
+        .replace(/@media screen\\0 and \([^)]*\)\{[^}]*\}\}/g, "");
       return { contents: text, loader: "css" };
     });
   },
