@@ -21,6 +21,9 @@ class Tag(StrEnum):
     # cases
     CASE_OPENED = "case:case:opened"
     CASE_CHANGED = "case:case:changed"
+    CASE_CLOSED = "case:case:closed"
+    CASE_REOPENED = "case:case:reopened"
+    CLIENT_ADDED = "case:client:added"
     TEAM_JOINED = "case:team:joined"
     TEAM_LEFT = "case:team:left"
     RECORD_READ = "case:record:read"
@@ -30,6 +33,7 @@ class Tag(StrEnum):
     PLANNED = "appointment:appointment:planned"
     MOVED = "appointment:appointment:moved"
     CANCELLED = "appointment:appointment:cancelled"
+    RESTORED = "appointment:appointment:restored"
     INVITED = "appointment:seat:invited"
     INVITATION_REVOKED = "appointment:seat:revoked"
 

@@ -100,7 +100,12 @@ TABLE: Mapping[Role, Mapping[Action, Reach]] = {
 }
 
 
+def reach(role: Role, action: Action) -> Reach:
+    """How far this role's permission for this action goes."""
+    return TABLE[role].get(action, Reach.NOWHERE)
+
+
 def allows(role: Role, action: Action, *, on_team: bool) -> bool:
     """Whether a person of this role may do this; ``on_team`` says whether the case or meeting is theirs."""
-    reach = TABLE[role].get(action, Reach.NOWHERE)
-    return reach is Reach.EVERYWHERE or (reach is Reach.TEAM and on_team)
+    how_far = reach(role, action)
+    return how_far is Reach.EVERYWHERE or (how_far is Reach.TEAM and on_team)

@@ -1,0 +1,1 @@
+"""Appointments: a planned meeting of one case, its seats and its invitation links."""

@@ -1,0 +1,70 @@
+"""Tables of appointments: the meeting that is planned, and one seat for each invited person."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from sqlalchemy import ForeignKey, Index, SmallInteger, String, Text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from consent.tables import ID_LENGTH, Base, new_id
+from server.cases.tables import ALIAS_LENGTH, LANGUAGE_LENGTH, PHONE_LENGTH, ROLE_LENGTH
+
+ZONE_LENGTH = 64
+
+
+class Status(StrEnum):
+    """What an appointment is; whether it is early, open or over is a matter of the clock."""
+
+    PLANNED = "planned"
+    CANCELLED = "cancelled"
+    ENDED = "ended"
+
+
+class Appointment(Base):
+    """A planned meeting of one case."""
+
+    __tablename__ = "appointments"
+    __table_args__ = (Index("ix_appointments_case_id_starts_at", "case_id", "starts_at"),)
+
+    id: Mapped[str] = mapped_column(String(ID_LENGTH), primary_key=True, default=new_id)
+    case_id: Mapped[str] = mapped_column(ForeignKey("cases.id"))
+    starts_at: Mapped[datetime] = mapped_column(index=True)
+    duration_min: Mapped[int] = mapped_column(SmallInteger)
+    time_zone: Mapped[str] = mapped_column(String(ZONE_LENGTH))
+    """IANA name of the zone in which it was planned and is spoken of."""
+    help_phone: Mapped[str] = mapped_column(String(PHONE_LENGTH))
+    purpose: Mapped[str] = mapped_column(Text)
+    status: Mapped[str] = mapped_column(String(16), default=Status.PLANNED.value)
+    moved_from: Mapped[datetime | None]
+    """The start that people were told before, when it was moved."""
+    ended_at: Mapped[datetime | None]
+    created_by: Mapped[str] = mapped_column(ForeignKey("accounts.id"))
+    created_at: Mapped[datetime]
+
+    @property
+    def ends_at(self) -> datetime:
+        """The planned end."""
+        return self.starts_at + timedelta(minutes=self.duration_min)
+
+
+class Seat(Base):
+    """One invited person of one appointment; its id is the seat id in the room."""
+
+    __tablename__ = "appointment_seats"
+
+    id: Mapped[str] = mapped_column(String(ID_LENGTH), primary_key=True, default=new_id)
+    appointment_id: Mapped[str] = mapped_column(ForeignKey("appointments.id"), index=True)
+    role: Mapped[str] = mapped_column(String(ROLE_LENGTH))
+    name: Mapped[str] = mapped_column(String(ALIAS_LENGTH))
+    language: Mapped[str] = mapped_column(String(LANGUAGE_LENGTH))
+    account_id: Mapped[str | None] = mapped_column(ForeignKey("accounts.id"), index=True)
+    client_id: Mapped[str | None] = mapped_column(ForeignKey("case_clients.id"))
+    link_version: Mapped[int] = mapped_column(SmallInteger, default=1)
+    revoked_at: Mapped[datetime | None]
+
+    @property
+    def by_link(self) -> bool:
+        """Whether this person comes by an invitation link; everybody else signs in."""
+        return self.account_id is None

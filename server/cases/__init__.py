@@ -1,0 +1,1 @@
+"""Cases: a client known by an alias, the team around them, and who may reach what."""

@@ -1,0 +1,299 @@
+"""What can be done with cases: open, read, change, close; who belongs to the team."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Literal, Protocol
+
+from sqlalchemy import ColumnElement, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from consent.events import Tag
+from consent.ledger import account_actor, append
+from consent.policy import ACCOUNTS, Action, Reach, Role, reach
+from consent.tables import LedgerEntry
+from server.accounts.tables import Account
+from server.cases.tables import Case, CaseClient, TeamMember
+
+READ_AGAIN_AFTER = timedelta(minutes=10)
+"""Reading the same thing again within this time is one reading."""
+
+MANAGERS = frozenset({Role.CASE_MANAGER, Role.SOCIAL_WORKER})
+"""Roles of which a team always keeps one, so that no case is left without somebody to turn to."""
+
+TEAM_ROLES = ACCOUNTS - {Role.SUPERVISOR, Role.ADMINISTRATOR}
+"""Roles that work in a case's team."""
+
+CaseCode = Literal[
+    "case_closed", "already_on_team", "not_on_team", "account_unknown", "team_needs_manager", "still_planned"
+]
+
+
+class CaseError(Exception):
+    """Something that cannot be done with a case as it is; ``code`` is stable and says why."""
+
+    def __init__(self, code: CaseCode) -> None:
+        super().__init__(code)
+        self.code: CaseCode = code
+
+
+class Doer(Protocol):
+    """The account that does something: a signed-in person, or the demo's builder."""
+
+    @property
+    def id(self) -> str:
+        """Account id."""
+
+    @property
+    def name(self) -> str:
+        """The name under which the record says who did it."""
+
+    @property
+    def role(self) -> Role:
+        """The account's role."""
+
+
+@dataclass(frozen=True)
+class Member:
+    """One person of a team."""
+
+    account_id: str
+    name: str
+    role: Role
+    since: datetime
+
+
+@dataclass(frozen=True)
+class NewClient:
+    """A client as written in a form."""
+
+    alias: str
+    language: str
+    phone: str | None = None
+
+
+async def team_role(session: AsyncSession, account_id: str, case_id: str) -> Role | None:
+    """The role that this account has on the case's team now, or None."""
+    role = await session.scalar(select(TeamMember.role).where(*_now_on(case_id), TeamMember.account_id == account_id))
+    return Role(role) if role else None
+
+
+async def find(session: AsyncSession, case_id: str) -> Case | None:
+    """The case with this id, if there is one."""
+    return await session.get(Case, case_id)
+
+
+async def reachable(session: AsyncSession, doer: Doer, *, closed: bool = False) -> Sequence[Case]:
+    """The open (or the closed) cases which this account may see in a list, by alias."""
+    chosen = select(Case).where(Case.closed_at.is_not(None) if closed else Case.closed_at.is_(None))
+    match reach(doer.role, Action.LIST_CASES):
+        case Reach.NOWHERE:
+            return []
+        case Reach.TEAM:
+            mine = select(TeamMember.case_id).where(TeamMember.account_id == doer.id, TeamMember.until.is_(None))
+            chosen = chosen.where(Case.id.in_(mine))
+    return (await session.scalars(chosen.order_by(Case.alias))).all()
+
+
+async def team(session: AsyncSession, case_id: str) -> list[Member]:
+    """The team as it is now, in the order in which they came."""
+    found = await session.execute(
+        select(TeamMember.account_id, Account.name, TeamMember.role, TeamMember.since)
+        .join(Account, Account.id == TeamMember.account_id)
+        .where(*_now_on(case_id))
+        .order_by(TeamMember.since, TeamMember.id)
+    )
+    return [Member(account_id, name, Role(role), since) for account_id, name, role, since in found]
+
+
+async def clients(session: AsyncSession, case_id: str) -> Sequence[CaseClient]:
+    """The clients of a case, by alias."""
+    return (
+        await session.scalars(select(CaseClient).where(CaseClient.case_id == case_id).order_by(CaseClient.alias))
+    ).all()
+
+
+async def candidates(session: AsyncSession, case_id: str) -> Sequence[Account]:
+    """Accounts that could join the team: active, of a role that works on cases, not on it yet."""
+    return (
+        await session.scalars(
+            select(Account)
+            .where(
+                Account.disabled_at.is_(None),
+                Account.role.in_(TEAM_ROLES),
+                Account.id.not_in(select(TeamMember.account_id).where(*_now_on(case_id))),
+            )
+            .order_by(Account.name)
+        )
+    ).all()
+
+
+async def open_case(
+    session: AsyncSession,
+    doer: Doer,
+    *,
+    alias: str,
+    language: str,
+    help_phone: str | None,
+    first_clients: Sequence[NewClient],
+) -> Case:
+    """A new case, with its clients and the one who opens it as its team."""
+    now = datetime.now(UTC)
+    case = Case(alias=alias, language=language, help_phone=help_phone, created_at=now)
+    session.add(case)
+    await session.flush()
+    append(
+        session,
+        Tag.CASE_OPENED,
+        actor=account_actor(doer.id),
+        at=now,
+        case_id=case.id,
+        details={"alias": alias, "by": doer.name},
+    )
+    await _join(session, doer, case, doer.id, doer.name, doer.role)
+    for client in first_clients:
+        await add_client(session, doer, case, client)
+    return case
+
+
+async def change(
+    session: AsyncSession, doer: Doer, case: Case, *, alias: str, language: str, help_phone: str | None
+) -> None:
+    """Correct what is known about a case; nothing is written when nothing changes."""
+    _refuse_closed(case)
+    wanted = {"alias": alias, "language": language, "help_phone": help_phone}
+    changed = sorted(name for name, value in wanted.items() if getattr(case, name) != value)
+    if not changed:
+        return
+    for name in changed:
+        setattr(case, name, wanted[name])
+    append(
+        session,
+        Tag.CASE_CHANGED,
+        actor=account_actor(doer.id),
+        case_id=case.id,
+        details={"changed": changed, "by": doer.name},
+    )
+
+
+async def add_client(session: AsyncSession, doer: Doer, case: Case, client: NewClient) -> CaseClient:
+    """One more client of the case."""
+    _refuse_closed(case)
+    row = CaseClient(case_id=case.id, alias=client.alias, language=client.language, phone=client.phone)
+    session.add(row)
+    await session.flush()
+    append(
+        session,
+        Tag.CLIENT_ADDED,
+        actor=account_actor(doer.id),
+        case_id=case.id,
+        details={"client": row.id, "alias": client.alias, "by": doer.name},
+    )
+    return row
+
+
+async def join_team(session: AsyncSession, doer: Doer, case: Case, account_id: str) -> None:
+    """Take an account into the team, in its own role. Raises CaseError."""
+    _refuse_closed(case)
+    account = await session.get(Account, account_id)
+    if account is None or account.disabled_at is not None or account.role not in TEAM_ROLES:
+        raise CaseError("account_unknown")
+    if await team_role(session, account_id, case.id) is not None:
+        raise CaseError("already_on_team")
+    await _join(session, doer, case, account.id, account.name, Role(account.role))
+
+
+async def leave_team(session: AsyncSession, doer: Doer, case: Case, account_id: str) -> None:
+    """End an account's stay in the team. Raises CaseError, also for the last one who manages the case."""
+    _refuse_closed(case)
+    stay = await session.scalar(select(TeamMember).where(*_now_on(case.id), TeamMember.account_id == account_id))
+    if stay is None:
+        raise CaseError("not_on_team")
+    others = [member for member in await team(session, case.id) if member.account_id != account_id]
+    if not any(member.role in MANAGERS for member in others):
+        raise CaseError("team_needs_manager")
+    stay.until = datetime.now(UTC)
+    append(
+        session,
+        Tag.TEAM_LEFT,
+        actor=account_actor(doer.id),
+        at=stay.until,
+        case_id=case.id,
+        details={"account": account_id, "role": stay.role, "by": doer.name},
+    )
+
+
+async def close(session: AsyncSession, doer: Doer, case: Case) -> None:
+    """Close a case: it can be read, and nothing more is planned in it."""
+    _refuse_closed(case)
+    case.closed_at = datetime.now(UTC)
+    append(
+        session,
+        Tag.CASE_CLOSED,
+        actor=account_actor(doer.id),
+        at=case.closed_at,
+        case_id=case.id,
+        details={"by": doer.name},
+    )
+
+
+async def reopen(session: AsyncSession, doer: Doer, case: Case) -> None:
+    """Open a closed case again; an open one stays as it is."""
+    if case.closed_at is None:
+        return
+    case.closed_at = None
+    append(session, Tag.CASE_REOPENED, actor=account_actor(doer.id), case_id=case.id, details={"by": doer.name})
+
+
+async def note_reading(
+    session: AsyncSession, doer: Doer, now: datetime, case_id: str, session_id: str | None = None
+) -> None:
+    """Write down that somebody from outside the team has read a case, or one of its session records."""
+    actor = account_actor(doer.id)
+    same_session = LedgerEntry.session_id.is_(None) if session_id is None else LedgerEntry.session_id == session_id
+    lately = await session.scalar(
+        select(LedgerEntry.sequence)
+        .where(
+            LedgerEntry.tag == Tag.RECORD_READ.value,
+            LedgerEntry.actor == actor,
+            LedgerEntry.case_id == case_id,
+            same_session,
+            LedgerEntry.at > now - READ_AGAIN_AFTER,
+        )
+        .limit(1)
+    )
+    if lately is None:
+        append(
+            session,
+            Tag.RECORD_READ,
+            actor=actor,
+            at=now,
+            case_id=case_id,
+            session_id=session_id,
+            details={"by": doer.name, "role": doer.role.value},
+        )
+
+
+async def _join(session: AsyncSession, doer: Doer, case: Case, account_id: str, name: str, role: Role) -> None:
+    now = datetime.now(UTC)
+    session.add(TeamMember(case_id=case.id, account_id=account_id, role=role.value, since=now))
+    await session.flush()
+    append(
+        session,
+        Tag.TEAM_JOINED,
+        actor=account_actor(doer.id),
+        at=now,
+        case_id=case.id,
+        details={"account": account_id, "name": name, "role": role.value, "by": doer.name},
+    )
+
+
+def _now_on(case_id: str) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    return TeamMember.case_id == case_id, TeamMember.until.is_(None)
+
+
+def _refuse_closed(case: Case) -> None:
+    if case.closed_at is not None:
+        raise CaseError("case_closed")

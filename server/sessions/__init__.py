@@ -1,0 +1,1 @@
+"""Session records: what happened in a meeting, read from the ledger alone."""
