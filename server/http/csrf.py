@@ -1,0 +1,76 @@
+"""Protection against forms and scripts of other sites: origin, Sec-Fetch-Site, and a token bound to the sign-in."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+
+from aiohttp import web
+
+from server.http.context import SECRETS, SETTINGS, SIGNED_IN
+from server.http.errors import Handler, Problem
+from server.i18n import N_
+
+FIELD = "csrf_token"
+COOKIE = "visit"
+SAFE = {"GET", "HEAD", "OPTIONS"}
+
+_VISIT: web.RequestKey[str] = web.RequestKey("visit", str)
+
+
+class ForeignRequest(Problem):
+    """It did not come from one of our own pages."""
+
+    status = 403
+    code = "foreign_request"
+    text = N_("This form was open for too long, or came from another page. Go back, load the page again and try again.")
+
+
+def token(request: web.Request) -> str:
+    """The token for this person's forms; a visitor without a sign-in gets a cookie that it is bound to."""
+    signed_in = request.get(SIGNED_IN)
+    binding = f"session:{signed_in.session_hash}" if signed_in else f"visit:{_visit(request)}"
+    return hmac.new(request.app[SECRETS].derive("csrf"), binding.encode(), hashlib.sha256).hexdigest()
+
+
+def check_origin(request: web.Request) -> None:
+    """Refuse what a browser says comes from another site. Raises ForeignRequest."""
+    if request.headers.get("Sec-Fetch-Site", "same-origin") not in {"same-origin", "none"}:
+        raise ForeignRequest
+    origin = request.headers.get("Origin")
+    if origin is not None and origin not in request.app[SETTINGS].origins:
+        raise ForeignRequest
+
+
+@web.middleware
+async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Check every request that may change something; no view can forget it."""
+    if request.method not in SAFE:
+        check_origin(request)
+        if request.path.startswith("/api/"):
+            # JSON cannot be sent across sites without asking first (CORS), and we never answer that question.
+            if request.content_type != "application/json":
+                raise Problem("json_only", status=415)
+        else:
+            given = (await request.post()).get(FIELD, "")
+            if not isinstance(given, str) or not hmac.compare_digest(given.encode(), token(request).encode()):
+                raise ForeignRequest
+    response = await handler(request)
+    fresh = request.get(_VISIT)
+    if fresh is not None and not response.prepared:
+        response.set_cookie(
+            _cookie_name(request), fresh, httponly=True, secure=request.app[SETTINGS].secure, samesite="Lax", path="/"
+        )
+    return response
+
+
+def _visit(request: web.Request) -> str:
+    known = request.cookies.get(_cookie_name(request)) or request.get(_VISIT)
+    if not known:
+        known = request[_VISIT] = secrets.token_urlsafe(16)
+    return known
+
+
+def _cookie_name(request: web.Request) -> str:
+    return f"__Host-{COOKIE}" if request.app[SETTINGS].secure else COOKIE

@@ -1,0 +1,71 @@
+"""How problems are told: a page in the person's language, or JSON under /api."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from aiohttp import web
+
+from consent.database import DatabaseBusy
+from server.http.context import REQUEST_ID
+from server.http.errors import Broken, Busy, Forbidden, Handler, NotFound, Problem, wants_json
+from server.http.render import render
+from server.i18n import N_
+
+log = logging.getLogger("poruch.http")
+
+PAGES = {403, 404, 429, 500, 503}
+"""Statuses with a page of their own; all others share ``errors/other.html``."""
+
+
+def answer(request: web.Request, problem: Problem) -> web.Response:
+    """The page or the JSON that tells this problem."""
+    if wants_json(request):
+        body = {"error": {"code": problem.code, "text": problem.plain(request)}}
+        return web.json_response(body, status=problem.status, headers=problem.headers)
+    page = f"errors/{problem.status}.html" if problem.status in PAGES else "errors/other.html"
+    response = render(
+        request, page, status=problem.status, text=problem.plain(request), request_id=request.get(REQUEST_ID, "")
+    )
+    response.headers.update(problem.headers)
+    return response
+
+
+def middleware(record_refusal: Callable[[web.Request, Forbidden], Awaitable[None]]) -> Any:
+    """The middleware that turns whatever escapes a handler into an answer."""
+
+    @web.middleware
+    async def errors(request: web.Request, handler: Handler) -> web.StreamResponse:
+        try:
+            return await handler(request)
+        except web.HTTPException as error:
+            problem = _from_aiohttp(error)
+            if problem is None:
+                raise
+        except Problem as error:
+            problem = error
+        except DatabaseBusy:
+            problem = Busy()
+        except Exception:
+            log.exception("unhandled error", extra={"request_id": request.get(REQUEST_ID, "")})
+            problem = Broken()
+        if isinstance(problem, Forbidden):
+            await record_refusal(request, problem)
+        return answer(request, problem)
+
+    return errors
+
+
+def _from_aiohttp(error: web.HTTPException) -> Problem | None:
+    """Our words for the framework's own refusals; redirects and the like stay as they are."""
+    if error.status < 400:
+        return None
+    if error.status == 404:
+        return NotFound()
+    if error.status == 405:
+        return Problem("method_not_allowed", status=405, headers={"Allow": error.headers.get("Allow", "GET")})
+    if error.status == 413:
+        return Problem("too_large", N_("What you sent is too large."), status=413)
+    return Problem(status=error.status) if error.status < 500 else Broken()
