@@ -6,6 +6,12 @@ import { Store } from "./store";
 import { ProtocolError, type Abilities, type CloseCode, type Requests, type Snapshot, type WithHelper } from "./types";
 
 const REPLY_MS = 10_000;
+const RETRY_MS = 2_000;
+
+/** Refusals that pass: the connection tries again with a fresh ticket. */
+const PASSING = new Set([
+  "timeout", "disconnected", "busy", "internal", "offline", "ticket_expired", "too_many_requests", "too_many_connections",
+]);
 
 export interface Closed {
   code: CloseCode;
@@ -30,12 +36,15 @@ export class Connection {
   readonly closed = new Store<Closed | null>(null);
   /** The server is going down for a restart; the connection comes back by itself. */
   readonly draining = new Store(false);
+  /** The id of the transport that the media engine has given up last. */
+  readonly lostTransport = new Store("");
   /** Counts the times this page has (re-)entered the room: what the server held for an earlier entry is gone. */
   readonly entries = new Store(0);
 
   readonly #socket: Socket;
   readonly #device: string;
   #entry: Entry | null = null;
+  #badTickets = 0;
 
   /** `freshTicket` is asked before every attempt to connect; a ProtocolError from it means that the seat is no longer to be had. */
   constructor(device: string, freshTicket: () => Promise<string>) {
@@ -50,7 +59,7 @@ export class Connection {
           (ticket) => send({ ticket }),
           (error: unknown) => {
             // Without an answer to `auth` nothing is ever sent; an empty ticket is refused and tried again.
-            if (error instanceof ProtocolError && error.code !== "too_many_requests") this.#refusedSeat(error);
+            if (error instanceof ProtocolError && !PASSING.has(error.code)) this.#close({ code: error.code, text: error.message });
             else send({ ticket: "" });
           },
         );
@@ -59,7 +68,7 @@ export class Connection {
     this.#socket.on("connect", () => void this.#connected());
     this.#socket.on("connect_error", () => {
       this.#away();
-      // A refused ticket stops socket.io's own attempts.
+      // A refusal at the door stops socket.io's own attempts.
       if (!this.#socket.active) this.#retryLater();
     });
     this.#socket.on("disconnect", (reason) => {
@@ -67,7 +76,8 @@ export class Connection {
       if (reason === "io server disconnect") this.#retryLater();
     });
     this.#socket.on("room.state", (snapshot: Snapshot) => this.#receive(snapshot));
-    this.#socket.on("seat.closed", (closed: Closed) => this.#close(closed));
+    this.#socket.on("seat.closed", (closed: Closed) => this.#seatClosed(closed));
+    this.#socket.on("transport.closed", ({ transportId }: { transportId: string }) => this.lostTransport.set(transportId));
     this.#socket.on("server.draining", () => this.draining.set(true));
     window.addEventListener("online", this.#hurry);
     document.addEventListener("visibilitychange", this.#hurry);
@@ -120,11 +130,12 @@ export class Connection {
     this.draining.set(false);
     try {
       if (this.#entry) await this.#enter();
+      this.#badTickets = 0;
       this.link.set("up");
     } catch (error) {
-      if (error instanceof ProtocolError && (error.code === "timeout" || error.code === "disconnected")) this.#socket.disconnect().connect();
-      else if (error instanceof ProtocolError) this.#refusedSeat(error);
-      else throw error;
+      if (!(error instanceof ProtocolError)) throw error;
+      if (!PASSING.has(error.code)) this.#close({ code: error.code, text: error.message });
+      else this.#retryLater();
     }
   }
 
@@ -137,13 +148,15 @@ export class Connection {
 
   #receive(snapshot: Snapshot): void {
     const last = this.state;
-    // A restarted server counts from the beginning again: within one entry only newer ones count.
+    // Each connection counts from the beginning again.
     if (last && this.link.value === "up" && snapshot.revision < last.revision) return;
     this.snapshots.set(snapshot);
   }
 
-  #refusedSeat(error: ProtocolError): void {
-    this.#close({ code: error.code as CloseCode, text: error.message });
+  #seatClosed(closed: Closed): void {
+    const passes = PASSING.has(closed.code) || (closed.code === "ticket_invalid" && ++this.#badTickets <= 1);
+    // The server disconnects right after this; that event tries again.
+    if (!passes) this.#close(closed);
   }
 
   #close(closed: Closed): void {
@@ -159,7 +172,10 @@ export class Connection {
   }
 
   #retryLater(): void {
-    if (!this.closed.value) setTimeout(() => !this.closed.value && !this.#socket.connected && this.#socket.connect(), 2_000);
+    this.#away();
+    setTimeout(() => {
+      if (!this.closed.value) this.#socket.disconnect().connect();
+    }, RETRY_MS);
   }
 
   /** A phone that wakes, or a network that returns, does not wait for the next attempt. */

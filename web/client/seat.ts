@@ -61,8 +61,10 @@ export class SeatClaim {
   /** Asks who this seat is and for a ticket. Rejects with a ProtocolError, or `offline` when the server cannot be reached. */
   async ask(): Promise<SeatReply> {
     const reply = await this.#post(this.#proof());
-    this.#resume = reply.resume;
-    keep(resumeKey(reply.appointment.id), reply.resume);
+    if (reply.resume !== null) {
+      this.#resume = reply.resume;
+      keep(resumeKey(reply.appointment.id), reply.resume);
+    }
     if ("code" in this.#claim) {
       // The code was good once. From now on a reload resumes.
       this.#claim = { appointment: reply.appointment.id };

@@ -43,10 +43,10 @@ export interface Appointment {
   expected: ExpectedPerson[];
 }
 
-/** Reply of POST /api/seat. `ticket` is null unless the appointment is open. */
+/** Reply of POST /api/seat. `ticket` and `resume` are null unless the appointment is open. */
 export interface SeatReply {
   ticket: string | null;
-  resume: string;
+  resume: string | null;
   you: { seat: string; role: Role; name: string; kind: "staff" | "link" };
   appointment: Appointment;
 }
@@ -63,6 +63,9 @@ export type HostAction = "admit" | "mute_others" | "remove" | "lock" | "correct_
 
 export type PersonPhase = "expected" | "waiting" | "in" | "lost" | "left" | "removed";
 
+/** Why somebody stands at a seat's door. */
+export type Knock = null | "first" | "returning" | "new_device";
+
 export interface Person {
   seat: string;
   name: string;
@@ -70,7 +73,8 @@ export interface Person {
   phase: PersonPhase;
   since: Instant | null;
   with_helper: WithHelper;
-  knock: null | "first" | "returning" | "new_device";
+  knock: Knock;
+  knock_since: Instant | null;
   muted_by_host: boolean;
   abilities: Abilities;
 }
@@ -83,7 +87,7 @@ export interface ProducerState {
   paused: boolean;
 }
 
-/** Everything one seat may know about the room; `revision` grows. */
+/** Everything one seat may know about the room; `revision` grows within one connection. */
 export interface Snapshot {
   revision: number;
   now: Instant;
@@ -92,6 +96,7 @@ export interface Snapshot {
     role: Role;
     name: string;
     phase: "waiting" | "in";
+    knock: Knock;
     host: boolean;
     can: HostAction[];
     muted_by_host: boolean;
@@ -103,12 +108,14 @@ export interface Snapshot {
     media_epoch: number;
     host: string | null;
     help_phone: string;
+    started_at: Instant | null;
   };
   people: Person[];
   producers: ProducerState[];
 }
 
-export type CloseCode = "moved_device" | "other_tab" | "declined" | "removed" | "ended" | "cancelled" | "left";
+/** Why a seat is closed for this page: the server's codes, refusals at the door, and "left" for the person's own button. */
+export type CloseCode = string;
 
 /** Each client event: what it carries and what its acknowledgement brings. */
 export interface Requests {

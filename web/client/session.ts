@@ -1,0 +1,218 @@
+// One seat's media: what it sends and what it receives, brought again and again into line with the room's last snapshot.
+
+import type { types } from "mediasoup-client";
+
+import type { Connection } from "./connection";
+import type { Devices } from "./devices";
+import { Store } from "./store";
+import { BrokenTransport, keepAlive, loadDevice, openReceive, openSend, publish, receive, type Health } from "./transports";
+import { ProtocolError, type Kind, type ProducerState, type Snapshot, type Source } from "./types";
+
+export interface RemoteStream {
+  producerId: string;
+  seat: string;
+  kind: Kind;
+  source: Source;
+  track: MediaStreamTrack;
+}
+
+/** Everything that is lost together when the media worker is replaced. */
+interface Plant {
+  epoch: number;
+  /** Which entry into the room it was built in. */
+  entry: number;
+  device: types.Device;
+  send: types.Transport | null;
+  receive: types.Transport | null;
+  producers: Map<Source, types.Producer>;
+  consumers: Map<string, types.Consumer>;
+}
+
+export class MediaSession {
+  readonly streams = new Store<readonly RemoteStream[]>([]);
+  readonly health = new Store<Health>("connecting");
+  /** The person's own wish; what the host has muted is in the snapshot. */
+  readonly muted = new Store(false);
+  /** No pictures of others, to spare a weak line; one's own camera is a matter of `devices`. */
+  readonly audioOnly = new Store(false);
+
+  readonly #connection: Connection;
+  readonly #devices: Devices;
+  readonly #stops: (() => void)[] = [];
+  readonly #healths = new Map<types.Transport, Health>();
+  #plant: Plant | null = null;
+  #dirty = false;
+  #running = false;
+  #stopped = false;
+  #retry: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(connection: Connection, devices: Devices) {
+    this.#connection = connection;
+    this.#devices = devices;
+    for (const store of [connection.snapshots, connection.link, devices, this.muted, this.audioOnly] as Store<unknown>[]) {
+      this.#stops.push(store.subscribe(this.#wake));
+    }
+    this.#stops.push(connection.lostTransport.subscribe((id) => this.#lose(id)));
+    this.#wake();
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    clearTimeout(this.#retry);
+    for (const stop of this.#stops) stop();
+    this.#drop();
+  }
+
+  /** The receiving end of each remote stream, for measuring. */
+  receivers(): { stream: RemoteStream; receiver: RTCRtpReceiver }[] {
+    return this.streams.value.flatMap((stream) => {
+      const receiver = this.#plant?.consumers.get(stream.producerId)?.rtpReceiver;
+      return receiver ? [{ stream, receiver }] : [];
+    });
+  }
+
+  readonly #wake = (): void => {
+    this.#dirty = true;
+    if (!this.#running && !this.#stopped) void this.#run();
+  };
+
+  async #run(): Promise<void> {
+    this.#running = true;
+    while (this.#dirty && !this.#stopped) {
+      this.#dirty = false;
+      try {
+        await this.#reconcile();
+      } catch (error) {
+        if (!(error instanceof ProtocolError)) this.#drop();
+        clearTimeout(this.#retry);
+        this.#retry = setTimeout(this.#wake, 1_000);
+      }
+    }
+    this.#running = false;
+  }
+
+  async #reconcile(): Promise<void> {
+    const snapshot = this.#connection.state;
+    if (!snapshot || snapshot.you.phase !== "in" || this.#connection.link.value !== "up") return;
+    // A new entry begins without anything of the old one, and a new media worker without anything at all.
+    const stale = this.#plant?.epoch !== snapshot.room.media_epoch || this.#plant.entry !== this.#connection.entries.value;
+    if (this.#plant && stale) this.#drop();
+    if (snapshot.room.phase !== "open") return;
+    this.#plant ??= await this.#build(snapshot.room.media_epoch);
+    await this.#send(this.#plant, "microphone", this.#devices.value.microphone, this.muted.value);
+    await this.#send(this.#plant, "camera", this.#devices.value.camera, false);
+    await this.#receive(this.#plant, snapshot);
+  }
+
+  async #build(epoch: number): Promise<Plant> {
+    const device = await loadDevice(this.#connection);
+    const entry = this.#connection.entries.value;
+    return { epoch, entry, device, send: null, receive: null, producers: new Map(), consumers: new Map() };
+  }
+
+  async #send(plant: Plant, source: Source, track: MediaStreamTrack | null, paused: boolean): Promise<void> {
+    const producer = plant.producers.get(source);
+    const live = track?.readyState === "live" ? track : null;
+    if (!producer) {
+      if (!live) return;
+      plant.send ??= this.#watch(plant, await openSend(this.#connection, plant.device));
+      plant.producers.set(source, await publish(plant.send, live, source, paused));
+      if (paused) plant.producers.get(source)?.pause();
+      return;
+    }
+    // Without a track nothing is sent; the section stays, so that the camera's return needs no negotiation.
+    if (producer.track !== live) await producer.replaceTrack({ track: live });
+    const silent = paused || !live;
+    if (silent && !producer.paused) {
+      producer.pause();
+      await this.#connection.request("producer.pause", { producerId: producer.id });
+    } else if (!silent && producer.paused) {
+      // The server first: where a host's word stands against it, nothing is sent.
+      await this.#connection.request("producer.resume", { producerId: producer.id });
+      producer.resume();
+    }
+  }
+
+  async #receive(plant: Plant, snapshot: Snapshot): Promise<void> {
+    const wanted = snapshot.producers.filter((one) => one.seat !== snapshot.you.seat);
+    const known = new Set(wanted.map((one) => one.id));
+    for (const [producerId, consumer] of plant.consumers) if (!known.has(producerId)) await this.#forget(plant, producerId, consumer);
+    for (const one of wanted) {
+      const consumer = plant.consumers.get(one.id) ?? (await this.#consume(plant, one));
+      if (consumer) await this.#quieten(consumer, one.kind === "video" && this.audioOnly.value);
+    }
+  }
+
+  async #consume(plant: Plant, producer: ProducerState): Promise<types.Consumer | null> {
+    plant.receive ??= this.#watch(plant, await openReceive(this.#connection, plant.device));
+    let consumer: types.Consumer;
+    try {
+      consumer = await receive(this.#connection, plant.receive, producer.id);
+    } catch (error) {
+      if (error instanceof BrokenTransport || isAway(error)) throw error;
+      // Gone between the snapshot and now; the next snapshot will not name it.
+      return null;
+    }
+    plant.consumers.set(producer.id, consumer);
+    consumer.pause();
+    const { id: producerId, seat, kind, source } = producer;
+    this.streams.set([...this.streams.value, { producerId, seat, kind, source, track: consumer.track }]);
+    return consumer;
+  }
+
+  async #quieten(consumer: types.Consumer, quiet: boolean): Promise<void> {
+    if (consumer.paused === quiet) return;
+    await this.#connection.request(quiet ? "consumer.pause" : "consumer.resume", { consumerId: consumer.id });
+    if (quiet) consumer.pause();
+    else consumer.resume();
+  }
+
+  async #forget(plant: Plant, producerId: string, consumer: types.Consumer): Promise<void> {
+    plant.consumers.delete(producerId);
+    this.streams.set(this.streams.value.filter((stream) => stream.producerId !== producerId));
+    consumer.close();
+    try {
+      await this.#connection.request("consumer.close", { consumerId: consumer.id });
+    } catch (error) {
+      if (isAway(error)) throw error;
+      // The server has closed it together with its producer.
+    }
+  }
+
+  #watch(plant: Plant, transport: types.Transport): types.Transport {
+    this.#healths.set(transport, "connecting");
+    keepAlive(
+      this.#connection,
+      transport,
+      (health) => {
+        if (this.#plant !== plant) return;
+        this.#healths.set(transport, health);
+        const all = [...this.#healths.values()];
+        this.health.set(all.find((one) => one === "mending") ?? all.find((one) => one === "connecting") ?? "up");
+      },
+      () => {
+        if (this.#plant !== plant) return;
+        this.#drop();
+        this.#wake();
+      },
+    );
+    return transport;
+  }
+
+  #lose(transportId: string): void {
+    if (this.#plant?.send?.id !== transportId && this.#plant?.receive?.id !== transportId) return;
+    this.#drop();
+    this.#wake();
+  }
+
+  #drop(): void {
+    const plant = this.#plant;
+    this.#plant = null;
+    this.#healths.clear();
+    plant?.send?.close();
+    plant?.receive?.close();
+    this.streams.set([]);
+  }
+}
+
+const isAway = (error: unknown): boolean => error instanceof ProtocolError && (error.code === "timeout" || error.code === "disconnected");
