@@ -7,7 +7,7 @@ from gettext import NullTranslations
 from pathlib import Path
 
 from aiohttp import web
-from babel import Locale, negotiate_locale
+from babel import negotiate_locale
 from babel.support import Translations
 
 from server.http.context import CATALOGS, SIGNED_IN
@@ -44,10 +44,6 @@ class Catalogs:
     def from_header(self, accept_language: str | None) -> str | None:
         """The best offer for an Accept-Language header, or None."""
         return negotiate_locale(_ordered(accept_language or ""), self.languages, sep="-")
-
-    def named(self) -> list[tuple[str, str]]:
-        """Code and own name of every language, for the switch."""
-        return [(code, (Locale.parse(code).get_display_name(code) or code).capitalize()) for code in self.languages]
 
 
 def language(request: web.Request) -> str:

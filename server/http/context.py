@@ -19,6 +19,7 @@ from server.settings import Settings
 if TYPE_CHECKING:
     from media.pool import MediaPool
     from rooms.service import Rooms
+
     from server.i18n import Catalogs
 
 TeamRole = Callable[[AsyncSession, str, str], Awaitable[Role | None]]
@@ -58,7 +59,7 @@ REQUEST_ID = web.RequestKey("request_id", str)
 
 
 def database(request: web.Request) -> Database:
-    """Our database, as in ``async with database(request).read() as session``, or ``.write()``."""
+    """Our database: open ``.read()`` or ``.write()`` as an asynchronous context."""
     return request.app[DATABASE]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from contextvars import ContextVar
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -14,11 +14,10 @@ import jinja2
 from aiohttp import web
 from babel.dates import format_date, format_time
 
-from consent.policy import TABLE, Action, Reach
+from server.cases.words import role_label
 from server.http import csrf
-from server.http.context import CATALOGS, JINJA, SETTINGS, SIGNED_IN, SignedIn
+from server.http.context import CATALOGS, JINJA, SETTINGS, SIGNED_IN
 from server.i18n import language
-from server.words import role_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +36,10 @@ _READER: ContextVar[Reader] = ContextVar("poruch_reader")
 def render(request: web.Request, template: str, /, *, status: int = 200, **context: Any) -> web.Response:
     """Answer with a page. Every template finds, besides ``context``:
 
-    ``_``/``gettext``, ``ngettext``, ``language``, ``languages`` [(code, own name)], ``account`` (SignedIn or None),
-    ``nav`` [{text, href, active}], ``csrf_token``, ``path``, ``organisation``, ``help_phone``, ``demo``;
-    ``asset("site.css")``; filters ``local_time``, ``local_date``, ``local_datetime`` (each takes a zone, by default the reader's), ``iso``
-    and ``role_name``.
+    ``_``, ``ngettext``, ``language``, ``languages`` (codes), ``account`` (SignedIn or None), ``nav`` (the key of the
+    active entry: give it), ``neutral``, ``csrf_token``, ``path``, ``organisation``, ``help_phone``, ``demo``,
+    ``asset("site.css")``; filters ``local_time(zone, form)``, ``local_date``, ``local_datetime`` (the zone is the
+    reader's unless given), ``iso`` and ``role_name``.
     """
     settings, signed_in = request.app[SETTINGS], request.get(SIGNED_IN)
     chosen = language(request)
@@ -49,9 +48,10 @@ def render(request: web.Request, template: str, /, *, status: int = 200, **conte
     try:
         every_page = {
             "language": chosen,
-            "languages": request.app[CATALOGS].named(),
+            "languages": request.app[CATALOGS].languages,
             "account": signed_in,
-            "nav": _nav(request, signed_in),
+            "nav": "",
+            "neutral": False,
             "path": request.path,
         }
         text = request.app[JINJA].get_template(template).render(every_page | context)
@@ -89,7 +89,7 @@ def environment(web_dir: Path, app: web.Application) -> jinja2.Environment:
         "local_date": local_date,
         "local_datetime": local_datetime,
         "iso": iso,
-        "role_name": lambda role: role_name(role, _gettext),
+        "role_name": lambda role: _gettext(role_label(role)),
     }
     return env
 
@@ -126,21 +126,30 @@ def iso(moment: datetime) -> str:
     return moment.astimezone(ZoneInfo("UTC")).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def local_time(moment: datetime, zone: str | ZoneInfo | None = None) -> str:
-    """``14:05`` in the zone."""
-    return format_time(_local(moment, zone), "HH:mm", locale=_READER.get().language)
+def local_time(moment: datetime, zone: str | ZoneInfo | None = None, form: str = "time") -> str:
+    """A moment as clocks of that zone show it: ``time`` 14:05, ``date``, ``datetime``, ``day`` (with weekday)."""
+    local, locale = _local(moment, zone), _READER.get().language
+    match form:
+        case "time":
+            return format_time(local, "HH:mm", locale=locale)
+        case "date":
+            return format_date(local, "long", locale=locale)
+        case "day":
+            return format_date(local, "full", locale=locale)
+        case "datetime":
+            return f"{format_date(local, 'long', locale=locale)}, {format_time(local, 'HH:mm', locale=locale)}"
+        case _:
+            raise ValueError(f"local_time knows no form {form!r}")
 
 
-def local_date(moment: datetime | date, zone: str | ZoneInfo | None = None) -> str:
-    """The full date with its weekday."""
-    local = _local(moment, zone) if isinstance(moment, datetime) else moment
-    return format_date(local, "full", locale=_READER.get().language)
+def local_date(moment: datetime, zone: str | ZoneInfo | None = None) -> str:
+    """The date with its weekday."""
+    return local_time(moment, zone, "day")
 
 
 def local_datetime(moment: datetime, zone: str | ZoneInfo | None = None) -> str:
     """Date and time of day."""
-    local, locale = _local(moment, zone), _READER.get().language
-    return f"{format_date(local, 'long', locale=locale)}, {format_time(local, 'HH:mm', locale=locale)}"
+    return local_time(moment, zone, "datetime")
 
 
 def _local(moment: datetime, zone: str | ZoneInfo | None) -> datetime:
@@ -156,19 +165,3 @@ def _gettext(text: str) -> str:
 def _ngettext(one: str, many: str, count: int) -> str:
     reader = _READER.get()
     return reader.request.app[CATALOGS].of(reader.language).ngettext(one, many, count)
-
-
-def _nav(request: web.Request, signed_in: SignedIn | None) -> list[dict[str, Any]]:
-    """The pages that this person's role can use at all."""
-    if signed_in is None:
-        return []
-    may = TABLE[signed_in.role]
-    _ = request.app[CATALOGS].of(language(request)).gettext
-    entries: list[tuple[str, str]] = []
-    if Action.LIST_CASES in may:
-        entries += [(_("Today"), "/today"), (_("Cases"), "/cases")]
-    if may.get(Action.READ_RECORD) is Reach.EVERYWHERE:
-        entries.append((_("Sessions"), "/sessions"))
-    if Action.MANAGE_ACCOUNTS in may:
-        entries.append((_("Staff"), "/admin/accounts"))
-    return [{"text": text, "href": href, "active": request.path.startswith(href)} for text, href in entries]
