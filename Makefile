@@ -64,7 +64,7 @@ format: setup ## Put Python into its one format, and mend what ruff can mend.
 	@$(BIN)/ruff check --fix . ; $(BIN)/ruff format .
 
 catalogs: setup ## Take new texts into the message catalogs and compile them.
-	@$(BIN)/python web/catalogs.py extract && $(BIN)/python web/catalogs.py compile
+	@$(BIN)/python web/catalogs.py update && $(BIN)/python web/catalogs.py compile
 
 lock: $(STAMPS)/venv ## Lock the newest versions that requirements/*.in allow, with hashes.
 	@$(BIN)/python -m uv --version >/dev/null 2>&1 || $(BIN)/pip install --quiet uv
