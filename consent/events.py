@@ -11,7 +11,9 @@ class Tag(StrEnum):
     # accounts
     ACCOUNT_CREATED = "account:account:created"
     ACCOUNT_INVITED = "account:account:invited"
+    ACCOUNT_CHANGED = "account:account:changed"
     ACCOUNT_DISABLED = "account:account:disabled"
+    ACCOUNT_ENABLED = "account:account:enabled"
     SIGNED_IN = "account:session:signed_in"
     SIGN_IN_FAILED = "account:session:refused"
     SIGNED_OUT = "account:session:signed_out"
