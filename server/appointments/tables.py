@@ -13,6 +13,9 @@ from server.cases.tables import ALIAS_LENGTH, LANGUAGE_LENGTH, PHONE_LENGTH, ROL
 
 ZONE_LENGTH = 64
 
+LINGER = timedelta(hours=12)
+"""How long after its planned end a meeting may still go on, or be returned to, before its links are over."""
+
 
 class Status(StrEnum):
     """What an appointment is; whether it is early, open or over is a matter of the clock."""
@@ -47,6 +50,14 @@ class Appointment(Base):
     def ends_at(self) -> datetime:
         """The planned end."""
         return self.starts_at + timedelta(minutes=self.duration_min)
+
+    def is_over(self, now: datetime) -> bool:
+        """Whether nobody can come in any more: it was ended, or long past its time."""
+        return self.status == Status.ENDED.value or now >= self.ends_at + LINGER
+
+    def is_ahead(self, now: datetime) -> bool:
+        """Whether people still count on it: planned, and its time has not passed."""
+        return self.status == Status.PLANNED.value and now < self.ends_at
 
 
 class Seat(Base):

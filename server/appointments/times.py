@@ -31,8 +31,8 @@ def zones() -> tuple[str, ...]:
 def moment(day: date, clock: time, zone: str, which: Which | None = None) -> datetime:
     """The UTC moment at which a clock in this zone shows this day and time.
 
-    Raises LocalTimeError: ``time_nonexistent`` where the clocks jump over it, ``time_ambiguous`` where they show it twice and
-    ``which`` does not say which one is meant, ``zone_unknown``.
+    Raises LocalTimeError: ``time_nonexistent`` where the clocks jump over it, ``time_ambiguous`` where they show it
+    twice and ``which`` does not say which one is meant, ``zone_unknown``.
     """
     if zone not in zones():
         raise LocalTimeError("zone_unknown")

@@ -62,6 +62,7 @@ class Member:
     account_id: str
     name: str
     role: Role
+    language: str
     since: datetime
 
 
@@ -100,12 +101,12 @@ async def reachable(session: AsyncSession, doer: Doer, *, closed: bool = False) 
 async def team(session: AsyncSession, case_id: str) -> list[Member]:
     """The team as it is now, in the order in which they came."""
     found = await session.execute(
-        select(TeamMember.account_id, Account.name, TeamMember.role, TeamMember.since)
+        select(TeamMember.account_id, Account.name, TeamMember.role, Account.language, TeamMember.since)
         .join(Account, Account.id == TeamMember.account_id)
         .where(*_now_on(case_id))
         .order_by(TeamMember.since, TeamMember.id)
     )
-    return [Member(account_id, name, Role(role), since) for account_id, name, role, since in found]
+    return [Member(account_id, name, Role(role), language, since) for account_id, name, role, language, since in found]
 
 
 async def clients(session: AsyncSession, case_id: str) -> Sequence[CaseClient]:
@@ -152,7 +153,7 @@ async def open_case(
         case_id=case.id,
         details={"alias": alias, "by": doer.name},
     )
-    await _join(session, doer, case, doer.id, doer.name, doer.role)
+    await _join(session, doer, case, doer)
     for client in first_clients:
         await add_client(session, doer, case, client)
     return case
@@ -202,7 +203,7 @@ async def join_team(session: AsyncSession, doer: Doer, case: Case, account_id: s
         raise CaseError("account_unknown")
     if await team_role(session, account_id, case.id) is not None:
         raise CaseError("already_on_team")
-    await _join(session, doer, case, account.id, account.name, Role(account.role))
+    await _join(session, doer, case, account)
 
 
 async def leave_team(session: AsyncSession, doer: Doer, case: Case, account_id: str) -> None:
@@ -276,9 +277,10 @@ async def note_reading(
         )
 
 
-async def _join(session: AsyncSession, doer: Doer, case: Case, account_id: str, name: str, role: Role) -> None:
+async def _join(session: AsyncSession, doer: Doer, case: Case, member: Doer) -> None:
     now = datetime.now(UTC)
-    session.add(TeamMember(case_id=case.id, account_id=account_id, role=role.value, since=now))
+    role = Role(member.role).value
+    session.add(TeamMember(case_id=case.id, account_id=member.id, role=role, since=now))
     await session.flush()
     append(
         session,
@@ -286,7 +288,7 @@ async def _join(session: AsyncSession, doer: Doer, case: Case, account_id: str, 
         actor=account_actor(doer.id),
         at=now,
         case_id=case.id,
-        details={"account": account_id, "name": name, "role": role.value, "by": doer.name},
+        details={"account": member.id, "name": member.name, "role": role, "by": doer.name},
     )
 
 

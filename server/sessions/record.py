@@ -106,6 +106,7 @@ _TOLD = frozenset(
 )
 """What the timeline tells; who has read the record is told elsewhere."""
 
+_CAME = frozenset({Tag.JOINED, Tag.RETURNED})
 _WENT = frozenset({Tag.DROPPED, Tag.LEFT, Tag.REMOVED})
 
 
@@ -160,15 +161,16 @@ class _Session:
 
     def _follow(self, seat: _Seat, fact: Fact) -> None:
         if fact.tag is Tag.INVITATION_REVOKED:
-            seat.invited = False
+            seat.invited = fact.details.get("new_link") is True
         elif fact.tag is Tag.WAITED:
             seat.waited_since = seat.waited_since or fact.at
+            seat.declined = False
         elif fact.tag is Tag.DECLINED:
             seat.declined = True
-        # A connection that breaks and comes back in the waiting room is no attendance.
-        elif fact.tag is Tag.JOINED or (fact.tag is Tag.RETURNED and seat.spans):
+        elif fact.details.get("phase") == "waiting":
+            return  # going and coming back in the waiting room is no attendance
+        elif fact.tag in _CAME:
             seat.come(fact.at)
-            self.ended_at = None
         elif fact.tag in _WENT:
             seat.go(fact.at, fact.tag)
 
@@ -176,7 +178,7 @@ class _Session:
 def build(facts: Iterable[Fact], now: datetime) -> SessionRecord:
     """The record that follows from one appointment's ledger entries, given in their order.
 
-    A person who never got beyond the waiting room has not attended. Who is missing is only said once the session is over.
+    A person who never got beyond the waiting room has not attended. Who is missing is said once the session is over.
     """
     session = _Session()
     told: list[tuple[Fact, str | None]] = []

@@ -1,0 +1,155 @@
+"""Seats: who is invited to an appointment, their links, and taking an invitation back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from consent.events import Tag
+from consent.ledger import account_actor, append
+from consent.policy import Role
+from server.appointments import links
+from server.appointments.tables import Appointment, Seat, Status
+from server.cases.service import Doer
+
+GUEST_ROLES = (Role.AGENCY_GUEST, Role.INTERPRETER, Role.REPRESENTATIVE, Role.HELPER)
+"""Roles that somebody without an account, other than a client, can be invited in."""
+
+
+class TooManyLinks(Exception):
+    """A seat has had as many links as a token can tell apart; invite the person anew."""
+
+
+@dataclass(frozen=True)
+class NewSeat:
+    """A person to invite: a team member (``account_id``), a client (``client_id``), or a guest by link."""
+
+    role: Role
+    name: str
+    language: str
+    account_id: str | None = None
+    client_id: str | None = None
+
+
+async def of_appointment(session: AsyncSession, appointment_id: str, *, revoked: bool = True) -> Sequence[Seat]:
+    """The seats of an appointment, team first; those taken back too unless ``revoked`` is false."""
+    chosen = select(Seat).where(Seat.appointment_id == appointment_id)
+    if not revoked:
+        chosen = chosen.where(Seat.revoked_at.is_(None))
+    return (await session.scalars(chosen.order_by(Seat.account_id.is_(None), Seat.name, Seat.id))).all()
+
+
+async def of_account(session: AsyncSession, appointment_id: str, account_id: str) -> Seat | None:
+    """The seat that this account may take in this appointment, or None."""
+    return await session.scalar(
+        select(Seat).where(
+            Seat.appointment_id == appointment_id, Seat.account_id == account_id, Seat.revoked_at.is_(None)
+        )
+    )
+
+
+async def invite(session: AsyncSession, doer: Doer, appointment: Appointment, people: Sequence[NewSeat]) -> list[Seat]:
+    """Give each person a seat. A team member who was uninvited before gets the same seat back."""
+    taken = {seat.account_id or seat.client_id: seat for seat in await of_appointment(session, appointment.id)}
+    seats = []
+    for person in people:
+        seat = taken.get(person.account_id or person.client_id or "")
+        if seat is None:
+            seat = Seat(
+                appointment_id=appointment.id,
+                role=person.role.value,
+                name=person.name,
+                language=person.language,
+                account_id=person.account_id,
+                client_id=person.client_id,
+                link_version=1,
+            )
+            session.add(seat)
+            await session.flush()
+        elif seat.revoked_at is None:
+            continue
+        else:
+            _next_link(seat)
+        _note_invited(session, doer, appointment, seat)
+        seats.append(seat)
+    return seats
+
+
+def renew_link(session: AsyncSession, doer: Doer, appointment: Appointment, seat: Seat) -> None:
+    """A new link; the one before stops working. Brings back somebody who was uninvited, too. Raises TooManyLinks."""
+    if seat.revoked_at is None:
+        _note_revoked(session, doer, appointment, seat, datetime.now(UTC), new_link=True)
+    _next_link(seat)
+    _note_invited(session, doer, appointment, seat)
+
+
+def revoke(session: AsyncSession, doer: Doer, appointment: Appointment, seat: Seat) -> None:
+    """Take the invitation back; doing it twice changes nothing."""
+    if seat.revoked_at is not None:
+        return
+    seat.revoked_at = datetime.now(UTC)
+    _note_revoked(session, doer, appointment, seat, seat.revoked_at, new_link=False)
+
+
+async def revoke_account(session: AsyncSession, doer: Doer, case_id: str, account_id: str, now: datetime) -> list[str]:
+    """Take back all invitations of somebody who leaves a case's team; returns the ids of the seats."""
+    found = await session.execute(
+        select(Seat, Appointment)
+        .join(Appointment, Appointment.id == Seat.appointment_id)
+        .where(
+            Appointment.case_id == case_id,
+            Appointment.status != Status.ENDED.value,
+            Seat.account_id == account_id,
+            Seat.revoked_at.is_(None),
+        )
+    )
+    closed = []
+    for seat, appointment in found:
+        # What is long over stays as it was: they were invited then.
+        if not appointment.is_over(now):
+            revoke(session, doer, appointment, seat)
+            closed.append(seat.id)
+    return closed
+
+
+def _next_link(seat: Seat) -> None:
+    if seat.link_version >= links.LAST_VERSION:
+        raise TooManyLinks
+    seat.link_version += 1
+    seat.revoked_at = None
+
+
+def _note_invited(session: AsyncSession, doer: Doer, appointment: Appointment, seat: Seat) -> None:
+    append(
+        session,
+        Tag.INVITED,
+        actor=account_actor(doer.id),
+        case_id=appointment.case_id,
+        session_id=appointment.id,
+        details={
+            "seat": seat.id,
+            "role": seat.role,
+            "name": seat.name,
+            "by_link": seat.by_link,
+            "link": seat.link_version,
+            "by": doer.name,
+        },
+    )
+
+
+def _note_revoked(
+    session: AsyncSession, doer: Doer, appointment: Appointment, seat: Seat, at: datetime, *, new_link: bool
+) -> None:
+    append(
+        session,
+        Tag.INVITATION_REVOKED,
+        actor=account_actor(doer.id),
+        at=at,
+        case_id=appointment.case_id,
+        session_id=appointment.id,
+        details={"seat": seat.id, "link": seat.link_version, "new_link": new_link, "by": doer.name},
+    )
