@@ -105,7 +105,7 @@ def faults() -> Iterator[str]:
             if translated is None:
                 yield f"{language}: not in the catalog, run `make catalogs`: {_name(message)}"
             else:
-                for fault in _faults_of(message, translated, catalog):
+                for fault in faults_of(message, translated, catalog):
                     yield f"{language}: {fault}: {_name(message)}"
         for message in _messages(catalog):
             if fresh.get(message.id, message.context) is None:
@@ -122,7 +122,8 @@ def _lost_by_the_lexer(fresh: Catalog) -> Iterator[str]:
                 yield f"{path.relative_to(ROOT)}: not found by the extractor: {text!r}"
 
 
-def _faults_of(source: Message, translated: Message, catalog: Catalog) -> Iterator[str]:
+def faults_of(source: Message, translated: Message, catalog: Catalog) -> Iterator[str]:
+    """What is wrong with one translation of ``source`` in ``catalog``."""
     if _files(source) != _files(translated):
         # The client's catalog is chosen by these names.
         yield "its files have changed, run `make catalogs`"
