@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from aiohttp import web
+from babel import Locale
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from consent import ledger
@@ -166,7 +167,10 @@ def _roles(request: web.Request) -> list[dict[str, str]]:
 
 
 def _invite_form(request: web.Request, form: Form, status: int) -> web.Response:
-    return render(request, "accounts/invite.html", nav="accounts", form=form, roles=_roles(request), status=status)
+    codes = settings(request).languages
+    languages = [{"value": code, "text": Locale.parse(code).get_display_name(code)} for code in codes]
+    context = {"form": form, "roles": _roles(request), "language_items": languages}
+    return render(request, "accounts/invite.html", nav="accounts", status=status, **context)
 
 
 def _person_form(request: web.Request, person: Account, form: Form, status: int) -> web.Response:

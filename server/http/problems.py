@@ -26,9 +26,9 @@ def answer(request: web.Request, problem: Problem) -> web.Response:
         body = {"error": {"code": problem.code, "text": problem.plain(request)}}
         return web.json_response(body, status=problem.status, headers=problem.headers)
     page = f"errors/{problem.status}.html" if problem.status in PAGES else "errors/other.html"
-    response = render(
-        request, page, status=problem.status, text=problem.plain(request), request_id=request.get(REQUEST_ID, "")
-    )
+    refused = isinstance(problem, Forbidden) and problem.action is not None
+    context = {"text": problem.plain(request), "request_id": request.get(REQUEST_ID, ""), "refused": refused}
+    response = render(request, page, status=problem.status, **context)
     response.headers.update(problem.headers)
     return response
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import MutableMapping
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,6 +19,8 @@ from server.cases.words import role_label
 from server.http import csrf
 from server.http.context import CATALOGS, JINJA, SETTINGS, SIGNED_IN
 from server.i18n import language
+
+COMPONENTS = "govuk_frontend_jinja"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +45,8 @@ def render(request: web.Request, template: str, /, *, status: int = 200, **conte
     reader's unless given), ``iso`` and ``role_name``.
     """
     settings, signed_in = request.app[SETTINGS], request.get(SIGNED_IN)
-    chosen = language(request)
+    # A page that is printed for a client is in the client's language, not in the reader's.
+    chosen = request.app[CATALOGS].choose(context.get("language"), language(request))
     reader = Reader(request, chosen, signed_in.zone if signed_in else settings.zone)
     mark = _READER.set(reader)
     try:
@@ -62,13 +66,8 @@ def render(request: web.Request, template: str, /, *, status: int = 200, **conte
 
 def environment(web_dir: Path, app: web.Application) -> jinja2.Environment:
     """The template engine: our templates, and the GOV.UK components under ``govuk_frontend_jinja/``."""
-    env = jinja2.Environment(
-        loader=jinja2.ChoiceLoader(
-            [
-                jinja2.FileSystemLoader(web_dir / "templates"),
-                jinja2.PrefixLoader({"govuk_frontend_jinja": jinja2.PackageLoader("govuk_frontend_jinja")}),
-            ]
-        ),
+    env = Pages(
+        loader=jinja2.FileSystemLoader(web_dir / "templates"),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         extensions=["jinja2.ext.i18n"],
@@ -92,6 +91,28 @@ def environment(web_dir: Path, app: web.Application) -> jinja2.Environment:
         "role_name": lambda role: _gettext(role_label(role)),
     }
     return env
+
+
+class Pages(jinja2.Environment):
+    """Our templates fail on a misspelt name; the GOV.UK components test for parameters that were not given, so
+    whatever is imported from ``govuk_frontend_jinja/`` lives in a lenient environment of its own.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        loader = jinja2.PrefixLoader({COMPONENTS: jinja2.PackageLoader(COMPONENTS)})
+        self._components = jinja2.Environment(loader=loader, autoescape=True)
+
+    def get_template(
+        self,
+        name: str | jinja2.Template,
+        parent: str | None = None,
+        globals: MutableMapping[str, Any] | None = None,  # noqa: A002 - the name that Jinja calls it by
+    ) -> jinja2.Template:
+        """As Jinja has it, from the environment that the name belongs to."""
+        if isinstance(name, str) and name.startswith(f"{COMPONENTS}/"):
+            return self._components.get_template(name)
+        return super().get_template(name, parent, globals)
 
 
 class Assets:

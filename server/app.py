@@ -1,0 +1,65 @@
+"""Composition: the one place where the features are wired together."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+from aiohttp import web
+
+from consent.database import Database
+from server import files, health, logs, metrics
+from server.accounts import admin
+from server.accounts import sessions as sign_ins
+from server.accounts import views as accounts
+from server.accounts.passwords import Passwords
+from server.cases.service import team_role
+from server.files import DIST
+from server.health import DRAIN, MEDIA_ALIVE, Drain
+from server.http import csrf, problems, security
+from server.http.context import CATALOGS, DATABASE, JINJA, SECRETS, SETTINGS, TEAM_ROLE
+from server.http.guard import RefusalRecorder
+from server.http.limits import LIMITS, Limits
+from server.http.render import environment
+from server.i18n import Catalogs
+from server.metrics import METRICS, Metrics
+from server.secrets import Secrets
+from server.settings import ROOT, Settings
+
+WEB = ROOT / "web"
+MAX_BODY = 256 * 1024
+
+
+def build(settings: Settings, secrets: Secrets) -> web.Application:
+    """The whole application; nothing runs before its startup."""
+    app = web.Application(
+        client_max_size=MAX_BODY,
+        middlewares=[
+            logs.middleware,
+            metrics.middleware,
+            problems.middleware(RefusalRecorder()),
+            sign_ins.middleware,
+            csrf.middleware,
+        ],
+    )
+    app[SETTINGS] = settings
+    app[SECRETS] = secrets
+    app[DATABASE] = Database(settings.url)
+    app[CATALOGS] = Catalogs(WEB / "locale", settings.languages, settings.default_language)
+    app[DIST] = WEB / "dist"
+    app[JINJA] = environment(WEB, app)
+    app[LIMITS] = Limits()
+    app[METRICS] = Metrics()
+    app[DRAIN] = Drain()
+    app[sign_ins.PASSWORDS] = Passwords()
+    app[TEAM_ROLE] = team_role
+    app[MEDIA_ALIVE] = lambda: True
+    security.install(app)
+    for feature in (files, health, metrics, accounts, admin):
+        app.add_routes(feature.routes())
+    app.cleanup_ctx.append(_database)
+    return app
+
+
+async def _database(app: web.Application) -> AsyncIterator[None]:
+    yield
+    await app[DATABASE].close()
