@@ -25,7 +25,7 @@ def catalogs() -> ModuleType:
 
 
 def found(
-    catalogs: ModuleType, text: str | tuple[str, str], said: str | Iterable[str], flags: Iterable[str] = ()
+    catalogs: ModuleType, text: str | tuple[str, str], said: str | tuple[str, ...], flags: Iterable[str] = ()
 ) -> list[str]:
     """The faults of one Ukrainian translation."""
     catalog = Catalog(locale="uk")
