@@ -27,7 +27,7 @@ def change_plan(room: Room, plan: MeetingPlan, now: datetime) -> list[Effect]:
     room.plan = plan
     for planned in plan.seats:
         room.put(replace(room.seats.get(planned.seat_id, Seat(planned)), plan=planned))
-    if plan.status is PlanStatus.ENDED and room.ended_at is None:
+    if plan.status == PlanStatus.ENDED and room.ended_at is None:
         return effects + room.finish(None, now)
     if room.cancelled:
         for seat in list(room.seats.values()):

@@ -37,4 +37,5 @@ class MeetingPlan:
     ends_at: datetime
     seats: tuple[PlannedSeat, ...]
     help_phone: str
-    status: PlanStatus = PlanStatus.PLANNED
+    status: str = PlanStatus.PLANNED
+    """One of PlanStatus, as the planning side stores it."""

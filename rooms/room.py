@@ -54,7 +54,7 @@ class Room:
     @property
     def cancelled(self) -> bool:
         """Whether the appointment will not take place."""
-        return self.plan.status is PlanStatus.CANCELLED
+        return self.plan.status == PlanStatus.CANCELLED
 
     def inside(self, conn: str) -> Seat | None:
         """The seat whose connection in the room this is."""

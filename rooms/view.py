@@ -1,0 +1,140 @@
+"""What one connection may see of a room: the data of a snapshot."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from consent.policy import Action, Role
+from rooms.room import Room, may
+from rooms.seat import Abilities, KnockKind, Phase, Seat
+
+RIGHTS = (
+    Action.ADMIT,
+    Action.MUTE_OTHERS,
+    Action.REMOVE,
+    Action.LOCK,
+    Action.CORRECT_HELPER,
+    Action.END_MEETING,
+)
+"""What a client needs to know that it may do, in this order."""
+
+
+@dataclass(frozen=True, slots=True)
+class You:
+    """The seat that looks."""
+
+    seat: str
+    role: Role
+    name: str
+    phase: Phase
+    knock: KnockKind | None
+    host: bool
+    can: tuple[Action, ...]
+    muted_by_host: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RoomView:
+    """The room as a whole."""
+
+    phase: str
+    reason: str | None
+    locked: bool
+    media_epoch: int
+    host: str | None
+    help_phone: str
+    started_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """One seat as others see it."""
+
+    seat: str
+    name: str
+    role: Role
+    phase: Phase
+    since: datetime | None
+    with_helper: bool | None
+    knock: KnockKind | None
+    knock_since: datetime | None
+    muted_by_host: bool
+    abilities: Abilities
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """One producer that can be consumed."""
+
+    id: str
+    seat: str
+    kind: str
+    source: str
+    paused: bool
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A whole snapshot for one connection."""
+
+    revision: int
+    now: datetime
+    you: You
+    room: RoomView
+    people: tuple[Person, ...]
+    producers: tuple[Stream, ...]
+
+
+def look(
+    room: Room, conn: str, streams: Sequence[Stream], *, media_epoch: int, revision: int, now: datetime
+) -> View | None:
+    """The snapshot for this connection; None when it is neither in the room nor at its door."""
+    inside = room.inside(conn)
+    seat = inside or room.knocking(conn)
+    if seat is None:
+        return None
+    # A restored phase "lost" is for the others: who looks is there.
+    phase = Phase.IN if inside else Phase.WAITING
+    visible = [each for each in room.seats.values() if inside or not each.plan.by_link or each.id == seat.id]
+    return View(
+        revision=revision,
+        now=now,
+        you=You(
+            seat=seat.id,
+            role=seat.plan.role,
+            name=seat.plan.name,
+            phase=phase,
+            knock=None if inside or seat.knock is None else seat.knock.kind,
+            host=inside is not None and room.host == seat.id,
+            can=tuple(action for action in RIGHTS if may(seat, action)) if inside else (),
+            muted_by_host=seat.muted,
+        ),
+        room=RoomView(
+            phase="paused" if room.paused else "open",
+            reason="no_staff" if room.paused else None,
+            locked=room.locked,
+            media_epoch=media_epoch,
+            host=room.host,
+            help_phone=room.plan.help_phone,
+            started_at=room.started_at,
+        ),
+        people=tuple(_person(each) for each in visible),
+        producers=tuple(streams) if inside else (),
+    )
+
+
+def _person(seat: Seat) -> Person:
+    return Person(
+        seat=seat.id,
+        name=seat.plan.name,
+        role=seat.plan.role,
+        phase=seat.phase,
+        since=seat.since,
+        with_helper=seat.with_helper,
+        knock=seat.knock.kind if seat.knock else None,
+        knock_since=seat.knock.since if seat.knock else None,
+        muted_by_host=seat.muted,
+        abilities=seat.abilities,
+    )
