@@ -1,1 +1,154 @@
-// The entry of the call page: whose seat this is, the lobby, then the call.
+// The entry of the call page: whose seat this is, the lobby, the call, and how it ends.
+
+import { CallScreen } from "./call/screen";
+import { showEnding } from "./call/closing";
+import { Connection, type Closed, type Entry } from "./connection";
+import { Devices } from "./devices";
+import { runLobby } from "./lobby/lobby";
+import { waitingRoom } from "./lobby/waiting";
+import { Quality, type Counters } from "./quality";
+import { deviceId, readClaim, SeatClaim, type Claim } from "./seat";
+import { MediaSession } from "./session";
+import { Sound } from "./sound";
+import { until } from "./store";
+import { ProtocolError, type SeatReply, type Snapshot } from "./types";
+import { preferredLanguage, setLanguage } from "./ui/i18n";
+
+declare global {
+  interface Window {
+    /** What this page knows and receives, to look at from tests and consoles. */
+    poruch: { state: () => Snapshot | null; stats: () => Promise<Counters[]> };
+  }
+}
+
+class Page {
+  readonly #claim: SeatClaim;
+  readonly #screen: HTMLElement;
+  readonly #devices = new Devices();
+  #seat: SeatReply | null = null;
+  #connection: Connection | null = null;
+  #quality: Quality | null = null;
+  /** From one way in to the end of it. */
+  #life = new AbortController();
+
+  constructor(claim: Claim, screen: HTMLElement) {
+    this.#claim = new SeatClaim(claim);
+    this.#screen = screen;
+    window.poruch = {
+      state: () => this.#connection?.state ?? null,
+      stats: async () => (await this.#quality?.counters()) ?? [],
+    };
+  }
+
+  /** The whole way, from the first page. */
+  async begin(): Promise<void> {
+    const { signal } = (this.#life = new AbortController());
+    try {
+      const seat = await this.#ask();
+      await setLanguage(preferredLanguage(seat.appointment.language));
+      const { connection } = await runLobby({
+        seat,
+        screen: this.#screen,
+        devices: this.#devices,
+        refresh: () => this.#ask(),
+        connect: () => this.#connect(),
+        signal,
+      });
+      await this.#meet(seat, connection, signal);
+    } catch (error) {
+      this.#failed(error, signal);
+    }
+  }
+
+  /** Back to a seat that was closed for this page: with what was answered before, without the lobby. */
+  async #comeBack(entry: Entry, open: { microphone: boolean; camera: boolean }): Promise<void> {
+    const { signal } = (this.#life = new AbortController());
+    try {
+      const seat = await this.#ask();
+      if (open.microphone) await this.#devices.openMicrophone().catch(() => undefined);
+      if (open.camera) await this.#devices.openCamera().catch(() => undefined);
+      const connection = this.#connect();
+      await connection.enter(entry);
+      await this.#meet(seat, connection, signal);
+    } catch (error) {
+      this.#failed(error, signal);
+    }
+  }
+
+  async #ask(): Promise<SeatReply> {
+    return (this.#seat = await this.#claim.ask());
+  }
+
+  #connect(): Connection {
+    const connection = new Connection(deviceId(), () => this.#claim.ticket());
+    connection.closed.subscribe((closed) => closed && this.#end(closed));
+    this.#connection = connection;
+    return connection;
+  }
+
+  /** Waiting room and call in turn: whoever returns too late has to knock again. */
+  async #meet(seat: SeatReply, connection: Connection, signal: AbortSignal): Promise<void> {
+    for (;;) {
+      const snapshot = await until(connection.snapshots, (state) => state !== null, signal);
+      if (snapshot?.you.phase === "waiting") await waitingRoom({ seat, screen: this.#screen, connection, signal });
+      else await this.#call(seat, connection, signal);
+    }
+  }
+
+  async #call(seat: SeatReply, connection: Connection, signal: AbortSignal): Promise<void> {
+    const devices = this.#devices;
+    const session = new MediaSession(connection, devices);
+    const sound = new Sound(session, devices);
+    const quality = (this.#quality = new Quality(session));
+    const screen = new CallScreen({ screen: this.#screen, seat, connection, devices, session, sound, quality });
+    try {
+      await until(connection.snapshots, (state) => state?.you.phase === "waiting", signal);
+    } finally {
+      for (const part of [screen, quality, sound, session]) part.stop();
+    }
+  }
+
+  #failed(error: unknown, signal: AbortSignal): void {
+    if (signal.aborted) return;
+    if (!(error instanceof ProtocolError)) throw error;
+    this.#end({ code: error.code, text: error.message });
+  }
+
+  #end(closed: Closed): void {
+    this.#life.abort();
+    // A moved appointment has a new time to show.
+    if (closed.code === "moved") return location.reload();
+    const { microphone, camera } = this.#devices.value;
+    const open = { microphone: microphone !== null, camera: camera !== null };
+    this.#devices.closeAll();
+    const entry = this.#connection?.entry ?? null;
+    const ending = new AbortController();
+    const onReturn = (): void => {
+      ending.abort();
+      void (entry ? this.#comeBack(entry, open) : this.begin());
+    };
+    const staff = this.#seat?.you.kind === "staff";
+    const { id: appointment = "", help_phone: helpPhone = "" } = this.#seat?.appointment ?? {};
+    showEnding(this.#screen, { closed, staff, appointment, helpPhone, onReturn }, ending.signal);
+  }
+}
+
+const screen = document.querySelector<HTMLElement>("#app");
+if (!screen) throw new Error("The page has no #app.");
+await setLanguage(preferredLanguage());
+const claim = readClaim(location.hash);
+// Another link pasted into the same tab is another visit.
+window.addEventListener("hashchange", () => location.reload());
+if (claim) await new Page(claim, screen).begin();
+else
+  showEnding(
+    screen,
+    {
+      closed: { code: "link_unknown", text: "" },
+      staff: false,
+      appointment: "",
+      helpPhone: "",
+      onReturn: () => location.reload(),
+    },
+    new AbortController().signal,
+  );

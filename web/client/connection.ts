@@ -10,7 +10,14 @@ const RETRY_MS = 2_000;
 
 /** Refusals that pass: the connection tries again with a fresh ticket. */
 const PASSING = new Set([
-  "timeout", "disconnected", "busy", "internal", "offline", "ticket_expired", "too_many_requests", "too_many_connections",
+  "timeout",
+  "disconnected",
+  "busy",
+  "internal",
+  "offline",
+  "ticket_expired",
+  "too_many_requests",
+  "too_many_connections",
 ]);
 
 export interface Closed {
@@ -59,7 +66,8 @@ export class Connection {
           (ticket) => send({ ticket }),
           (error: unknown) => {
             // Without an answer to `auth` nothing is ever sent; an empty ticket is refused and tried again.
-            if (error instanceof ProtocolError && !PASSING.has(error.code)) this.#close({ code: error.code, text: error.message });
+            if (error instanceof ProtocolError && !PASSING.has(error.code))
+              this.#close({ code: error.code, text: error.message });
             else send({ ticket: "" });
           },
         );
@@ -77,7 +85,9 @@ export class Connection {
     });
     this.#socket.on("room.state", (snapshot: Snapshot) => this.#receive(snapshot));
     this.#socket.on("seat.closed", (closed: Closed) => this.#seatClosed(closed));
-    this.#socket.on("transport.closed", ({ transportId }: { transportId: string }) => this.lostTransport.set(transportId));
+    this.#socket.on("transport.closed", ({ transportId }: { transportId: string }) =>
+      this.lostTransport.set(transportId),
+    );
     this.#socket.on("server.draining", () => this.draining.set(true));
     window.addEventListener("online", this.#hurry);
     document.addEventListener("visibilitychange", this.#hurry);
@@ -86,6 +96,11 @@ export class Connection {
   /** The last snapshot; null before the first entry was answered. */
   get state(): Snapshot | null {
     return this.snapshots.value;
+  }
+
+  /** What was said at the door; null before anything was. */
+  get entry(): Entry | null {
+    return this.#entry;
   }
 
   /** Asks for the seat; asked again by itself after each reconnection. */
@@ -142,7 +157,11 @@ export class Connection {
   async #enter(): Promise<void> {
     const entry = this.#entry;
     if (!entry || !this.#socket.connected) return;
-    await this.request("room.enter", { device: this.#device, with_helper: entry.withHelper, abilities: entry.abilities });
+    await this.request("room.enter", {
+      device: this.#device,
+      with_helper: entry.withHelper,
+      abilities: entry.abilities,
+    });
     this.entries.set(this.entries.value + 1);
   }
 
@@ -180,6 +199,7 @@ export class Connection {
 
   /** A phone that wakes, or a network that returns, does not wait for the next attempt. */
   readonly #hurry = (): void => {
-    if (document.visibilityState === "visible" && navigator.onLine && !this.#socket.connected) this.#socket.disconnect().connect();
+    if (document.visibilityState === "visible" && navigator.onLine && !this.#socket.connected)
+      this.#socket.disconnect().connect();
   };
 }

@@ -63,7 +63,8 @@ export class Devices extends Store<DeviceState> {
   /** Labels are empty until a permission was given once. */
   async list(): Promise<DeviceList> {
     const all = (await navigator.mediaDevices?.enumerateDevices()) ?? [];
-    const of = (kind: MediaDeviceKind): MediaDeviceInfo[] => all.filter((one) => one.kind === kind && one.deviceId !== "");
+    const of = (kind: MediaDeviceKind): MediaDeviceInfo[] =>
+      all.filter((one) => one.kind === kind && one.deviceId !== "");
     return { microphones: of("audioinput"), cameras: of("videoinput"), speakers: of("audiooutput") };
   }
 
@@ -139,8 +140,10 @@ export class Devices extends Store<DeviceState> {
     this.#reviving = true;
     try {
       const { microphone, camera } = this.value;
-      if (this.#microphoneWanted !== undefined && microphone?.readyState === "ended") await this.#reopenMicrophone(this.#microphoneWanted);
-      if (this.#cameraWanted && camera?.readyState === "ended") await this.openCamera(this.#cameraWanted).catch(() => undefined);
+      if (this.#microphoneWanted !== undefined && microphone?.readyState === "ended")
+        await this.#reopenMicrophone(this.#microphoneWanted);
+      if (this.#cameraWanted && camera?.readyState === "ended")
+        await this.openCamera(this.#cameraWanted).catch(() => undefined);
     } finally {
       this.#reviving = false;
     }
@@ -157,7 +160,8 @@ export class Devices extends Store<DeviceState> {
 
   #watch(track: MediaStreamTrack, device: "microphone" | "camera"): void {
     const held = (): void => {
-      if (this.value[device] === track) this.set({ ...this.value, [device === "camera" ? "cameraHeld" : "microphoneHeld"]: track.muted });
+      if (this.value[device] === track)
+        this.set({ ...this.value, [device === "camera" ? "cameraHeld" : "microphoneHeld"]: track.muted });
     };
     track.addEventListener("mute", held);
     track.addEventListener("unmute", held);
@@ -169,7 +173,10 @@ export class Devices extends Store<DeviceState> {
   }
 }
 
-async function capture(device: "microphone" | "camera", constraints: MediaStreamConstraints): Promise<MediaStreamTrack> {
+async function capture(
+  device: "microphone" | "camera",
+  constraints: MediaStreamConstraints,
+): Promise<MediaStreamTrack> {
   if (!navigator.mediaDevices?.getUserMedia) throw new DeviceFault("unsupported", device);
   try {
     const [track] = (await navigator.mediaDevices.getUserMedia(constraints)).getTracks();

@@ -67,7 +67,8 @@ export class Quality {
     const loudest = now.filter((one) => one.kind === "audio" && one.level > LOUD).sort((a, b) => b.level - a.level)[0];
     const old = this.reception.value;
     const speaker = loudest?.seat ?? old.speaker;
-    const same = speaker === old.speaker && weak.size === old.weak.size && [...weak].every((seat) => old.weak.has(seat));
+    const same =
+      speaker === old.speaker && weak.size === old.weak.size && [...weak].every((seat) => old.weak.has(seat));
     if (!same) this.reception.set({ weak, speaker });
   }
 }

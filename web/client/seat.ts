@@ -1,5 +1,6 @@
 // This browser's claim to a seat: the invitation or entry code in the address, the device, and the token that resumes.
 
+import { language } from "./ui/i18n";
 import { ProtocolError, type SeatReply } from "./types";
 
 /** What the address holds after `#`: an invitation link, a one-time entry code, or an appointment to resume. */
@@ -39,7 +40,9 @@ function kept(key: string): string | null {
 export function deviceId(): string {
   const known = kept("poruch.device");
   if (known && /^[0-9a-f]{32}$/.test(known)) return known;
-  const fresh = [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+  const fresh = [...crypto.getRandomValues(new Uint8Array(16))]
+    .map((byte) => byte.toString(16).padStart(2, "0"))
+    .join("");
   keep("poruch.device", fresh);
   return fresh;
 }
@@ -50,10 +53,7 @@ export class SeatClaim {
   #claim: Claim;
   #resume: string | null = null;
 
-  constructor(
-    claim: Claim,
-    readonly language: string,
-  ) {
+  constructor(claim: Claim) {
     this.#claim = claim;
     if ("appointment" in claim) this.#resume = kept(resumeKey(claim.appointment));
   }
@@ -92,8 +92,8 @@ export class SeatClaim {
     try {
       reply = await fetch("/api/seat", {
         method: "POST",
-        headers: { "Content-Type": "application/json", "Accept-Language": this.language },
-        body: JSON.stringify({ ...proof, device: deviceId(), language: this.language }),
+        headers: { "Content-Type": "application/json", "Accept-Language": language() },
+        body: JSON.stringify({ ...proof, device: deviceId(), language: language() }),
         cache: "no-store",
         credentials: "omit",
       });

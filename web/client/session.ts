@@ -5,7 +5,16 @@ import type { types } from "mediasoup-client";
 import type { Connection } from "./connection";
 import type { Devices } from "./devices";
 import { Store } from "./store";
-import { BrokenTransport, keepAlive, loadDevice, openReceive, openSend, publish, receive, type Health } from "./transports";
+import {
+  BrokenTransport,
+  keepAlive,
+  loadDevice,
+  openReceive,
+  openSend,
+  publish,
+  receive,
+  type Health,
+} from "./transports";
 import { ProtocolError, type Kind, type ProducerState, type Snapshot, type Source } from "./types";
 
 export interface RemoteStream {
@@ -49,7 +58,13 @@ export class MediaSession {
   constructor(connection: Connection, devices: Devices) {
     this.#connection = connection;
     this.#devices = devices;
-    for (const store of [connection.snapshots, connection.link, devices, this.muted, this.audioOnly] as Store<unknown>[]) {
+    for (const store of [
+      connection.snapshots,
+      connection.link,
+      devices,
+      this.muted,
+      this.audioOnly,
+    ] as Store<unknown>[]) {
       this.#stops.push(store.subscribe(this.#wake));
     }
     this.#stops.push(connection.lostTransport.subscribe((id) => this.#lose(id)));
@@ -95,7 +110,8 @@ export class MediaSession {
     const snapshot = this.#connection.state;
     if (!snapshot || snapshot.you.phase !== "in" || this.#connection.link.value !== "up") return;
     // A new entry begins without anything of the old one, and a new media worker without anything at all.
-    const stale = this.#plant?.epoch !== snapshot.room.media_epoch || this.#plant.entry !== this.#connection.entries.value;
+    const stale =
+      this.#plant?.epoch !== snapshot.room.media_epoch || this.#plant.entry !== this.#connection.entries.value;
     if (this.#plant && stale) this.#drop();
     if (snapshot.room.phase !== "open") return;
     this.#plant ??= await this.#build(snapshot.room.media_epoch);
@@ -136,7 +152,8 @@ export class MediaSession {
   async #receive(plant: Plant, snapshot: Snapshot): Promise<void> {
     const wanted = snapshot.producers.filter((one) => one.seat !== snapshot.you.seat);
     const known = new Set(wanted.map((one) => one.id));
-    for (const [producerId, consumer] of plant.consumers) if (!known.has(producerId)) await this.#forget(plant, producerId, consumer);
+    for (const [producerId, consumer] of plant.consumers)
+      if (!known.has(producerId)) await this.#forget(plant, producerId, consumer);
     for (const one of wanted) {
       const consumer = plant.consumers.get(one.id) ?? (await this.#consume(plant, one));
       if (consumer) await this.#quieten(consumer, one.kind === "video" && this.audioOnly.value);
@@ -215,4 +232,5 @@ export class MediaSession {
   }
 }
 
-const isAway = (error: unknown): boolean => error instanceof ProtocolError && (error.code === "timeout" || error.code === "disconnected");
+const isAway = (error: unknown): boolean =>
+  error instanceof ProtocolError && (error.code === "timeout" || error.code === "disconnected");

@@ -3,17 +3,21 @@
 import type { Devices } from "./devices";
 import type { MediaSession } from "./session";
 import { Store } from "./store";
+import { h } from "./ui/dom";
 
 export class Sound {
   /** The browser plays nothing before the person has touched the page. */
   readonly blocked = new Store(false);
 
+  /** In the page, so that the quick exit finds every voice. */
+  readonly #shelf = h("div", { hidden: true });
   readonly #elements = new Map<string, HTMLAudioElement>();
   readonly #stops: (() => void)[];
   readonly #devices: Devices;
 
   constructor(session: MediaSession, devices: Devices) {
     this.#devices = devices;
+    document.body.append(this.#shelf);
     this.#stops = [
       session.streams.subscribe((streams) => {
         const voices = streams.filter((stream) => stream.kind === "audio");
@@ -38,11 +42,12 @@ export class Sound {
     document.removeEventListener("visibilitychange", this.unlock);
     for (const stop of this.#stops) stop();
     for (const id of [...this.#elements.keys()]) this.#remove(id);
+    this.#shelf.remove();
   }
 
   #add(id: string, track: MediaStreamTrack): void {
-    const element = new Audio();
-    element.srcObject = new MediaStream([track]);
+    const element = h("audio", { srcObject: new MediaStream([track]) });
+    this.#shelf.append(element);
     this.#elements.set(id, element);
     this.#route(element, this.#devices.value.speaker);
     element.play().catch((error: unknown) => {
@@ -55,6 +60,7 @@ export class Sound {
     this.#elements.delete(id);
     element?.pause();
     if (element) element.srcObject = null;
+    element?.remove();
   }
 
   #route(element: HTMLAudioElement, speaker: string): void {

@@ -13,7 +13,9 @@ const ANCHOR: types.ConsumerOptions = {
   kind: "audio",
   rtpParameters: {
     mid: "anchor",
-    codecs: [{ mimeType: "audio/opus", payloadType: 100, clockRate: 48_000, channels: 2, parameters: {}, rtcpFeedback: [] }],
+    codecs: [
+      { mimeType: "audio/opus", payloadType: 100, clockRate: 48_000, channels: 2, parameters: {}, rtcpFeedback: [] },
+    ],
     headerExtensions: [],
     encodings: [{ ssrc: 1111 }],
     rtcp: { cname: "anchor" },
@@ -32,7 +34,9 @@ export async function openSend(connection: Connection, device: types.Device): Pr
   connectThrough(connection, transport);
   transport.on("produce", ({ kind, rtpParameters, appData }, accept, refuse) => {
     const { source, paused } = appData as { source: Source; paused: boolean };
-    connection.request("producer.create", { transportId: transport.id, kind, source, rtpParameters, paused }).then(accept, refuse);
+    connection
+      .request("producer.create", { transportId: transport.id, kind, source, rtpParameters, paused })
+      .then(accept, refuse);
   });
   return transport;
 }
@@ -51,7 +55,12 @@ function connectThrough(connection: Connection, transport: types.Transport): voi
 }
 
 /** The track stays its owner's: closing the producer does not stop it. */
-export function publish(transport: types.Transport, track: MediaStreamTrack, source: Source, paused: boolean): Promise<types.Producer> {
+export function publish(
+  transport: types.Transport,
+  track: MediaStreamTrack,
+  source: Source,
+  paused: boolean,
+): Promise<types.Producer> {
   const audio = source === "microphone";
   return transport.produce({
     track,
@@ -63,7 +72,11 @@ export function publish(transport: types.Transport, track: MediaStreamTrack, sou
 }
 
 /** A failure here leaves the transport in an unknown state: throw it away and open another. */
-export async function receive(connection: Connection, transport: types.Transport, producerId: string): Promise<types.Consumer> {
+export async function receive(
+  connection: Connection,
+  transport: types.Transport,
+  producerId: string,
+): Promise<types.Consumer> {
   const { id, kind, rtpParameters } = await connection.request("consumer.create", { producerId });
   try {
     return await transport.consume({ id, producerId, kind, rtpParameters });
@@ -79,7 +92,12 @@ export class BrokenTransport extends Error {}
 export type Health = "up" | "connecting" | "mending";
 
 /** Restarts ICE while a transport is down and the server can be asked; gives up into `onHopeless` after three attempts. */
-export function keepAlive(connection: Connection, transport: types.Transport, onHealth: (health: Health) => void, onHopeless: () => void): void {
+export function keepAlive(
+  connection: Connection,
+  transport: types.Transport,
+  onHealth: (health: Health) => void,
+  onHopeless: () => void,
+): void {
   let mending = false;
   let wasUp = false;
   const mend = async (attempt: number): Promise<void> => {

@@ -1,0 +1,48 @@
+/** Which tiles stand where: a pure function of who is here, what was chosen, and who speaks. */
+import type { Person } from "../types";
+
+export type Layout = "grid" | "speaker";
+
+export interface Arrangement {
+  /** Large; empty in the grid. */
+  stage: string[];
+  /** All others, in a stable order. */
+  rest: string[];
+}
+
+/** Whoever has a tile: present, or lost a moment ago. Oneself comes last, the others by arrival, so that nobody jumps about. */
+export function tiled(people: readonly Person[], own: string): Person[] {
+  const here = people.filter((person) => person.phase === "in" || person.phase === "lost");
+  const rank = (person: Person): number => (person.seat === own ? 1 : 0);
+  return here.sort(
+    (a, b) => rank(a) - rank(b) || (a.since ?? "").localeCompare(b.since ?? "") || a.seat.localeCompare(b.seat),
+  );
+}
+
+/** A pin wins; then the layout: in "speaker" whoever was heard last, or else the first of the others, is large. */
+export function arrange(
+  seats: readonly string[],
+  own: string,
+  layout: Layout,
+  pinned: string | null,
+  speaker: string | null,
+): Arrangement {
+  const others = seats.filter((seat) => seat !== own);
+  const large =
+    pinned !== null && seats.includes(pinned) ? pinned : layout === "speaker" ? heard(others, speaker) : null;
+  if (large === null) return { stage: [], rest: [...seats] };
+  return { stage: [large], rest: seats.filter((seat) => seat !== large) };
+}
+
+function heard(others: readonly string[], speaker: string | null): string | null {
+  return (speaker !== null && others.includes(speaker) ? speaker : others[0]) ?? null;
+}
+
+/** `Марія Коваль` → `МК`. */
+export function initials(name: string): string {
+  const words = name.trim().split(/\s+/).filter(Boolean);
+  return [words[0], words.length > 1 ? words.at(-1) : undefined]
+    .map((word) => (word ? ([...word][0] ?? "") : ""))
+    .join("")
+    .toUpperCase();
+}

@@ -1,0 +1,105 @@
+/** Which banners the moment calls for: a pure function of what is known. */
+import type { Link } from "../connection";
+import type { Snapshot } from "../types";
+import type { Health } from "../transports";
+import { t } from "../ui/i18n";
+import type { Banner } from "./banners";
+import type { HostOrders } from "./host-orders";
+import { knockWords } from "./people-panel";
+
+export interface Moment {
+  snapshot: Snapshot;
+  link: Link;
+  draining: boolean;
+  health: Health;
+  soundBlocked: boolean;
+  microphoneHeld: boolean;
+  cameraHeld: boolean;
+  /** A refusal or a device's fault that has just happened. */
+  trouble: string | null;
+  zone: string;
+}
+
+export interface Answers {
+  orders: HostOrders;
+  unmute: () => void;
+  unlockSound: () => void;
+  dismiss: () => void;
+}
+
+export function notices(moment: Moment, answers: Answers): Banner[] {
+  const { snapshot } = moment;
+  const banners: (Banner | false)[] = [
+    moment.link === "away" && {
+      key: "away",
+      words: moment.draining
+        ? t("The server is being restarted. The conversation comes back by itself in a moment.")
+        : t("The connection is interrupted. It comes back by itself, please wait."),
+      picture: "warning",
+      tone: "warn",
+      spoken: true,
+    },
+    moment.link === "up" &&
+      moment.health === "mending" && {
+        key: "mending",
+        words: t("Sound and picture are interrupted. They come back by themselves."),
+        picture: "warning",
+        tone: "warn",
+        spoken: true,
+      },
+    moment.soundBlocked && {
+      key: "sound",
+      words: t("The browser keeps the sound off until you touch the page."),
+      picture: "speaker",
+      tone: "warn",
+      spoken: true,
+      buttons: [{ key: "sound-on", words: t("Switch the sound on"), main: true, onPress: answers.unlockSound }],
+    },
+    snapshot.you.muted_by_host && {
+      key: "muted",
+      words: t("The host has switched your microphone off for now."),
+      picture: "microphone-off",
+      tone: "warn",
+      spoken: true,
+      buttons: [{ key: "unmute", words: t("Switch it on"), onPress: answers.unmute }],
+    },
+    moment.microphoneHeld && {
+      key: "held",
+      words: t("Something else, perhaps a phone call, has taken the microphone. It comes back by itself."),
+      picture: "microphone-off",
+      tone: "warn",
+      spoken: true,
+    },
+    moment.cameraHeld && {
+      key: "held-camera",
+      words: t("Something else has taken the camera. It comes back by itself."),
+      picture: "camera-off",
+      tone: "warn",
+      spoken: true,
+    },
+    moment.trouble !== null && {
+      key: "trouble",
+      words: moment.trouble,
+      picture: "warning",
+      tone: "warn",
+      buttons: [{ key: "dismiss", words: t("Close"), onPress: answers.dismiss }],
+    },
+  ];
+  return [...banners.filter((banner): banner is Banner => banner !== false), ...knocks(moment, answers)];
+}
+
+function knocks({ snapshot, zone }: Moment, { orders }: Answers): Banner[] {
+  if (!snapshot.you.can.includes("admit")) return [];
+  return snapshot.people
+    .filter((person) => person.knock !== null)
+    .map((person) => ({
+      key: `knock-${person.seat}`,
+      words: `${person.name}. ${knockWords(person, zone)}`,
+      picture: "hand",
+      tone: "plain",
+      buttons: [
+        { key: `banner-admit-${person.seat}`, words: t("Let in"), main: true, onPress: () => orders.admit(person) },
+        { key: `banner-decline-${person.seat}`, words: t("Not now"), onPress: () => orders.decline(person) },
+      ],
+    }));
+}

@@ -1,0 +1,299 @@
+/** The call on the page: puts the parts together and draws them anew whenever something has changed. */
+import type { Connection } from "../connection";
+import { DeviceFault, type Devices } from "../devices";
+import { stayAwake } from "../lobby/wake";
+import type { Quality } from "../quality";
+import type { MediaSession } from "../session";
+import type { Sound } from "../sound";
+import type { Store } from "../store";
+import type { Person, SeatReply, Snapshot } from "../types";
+import { fill, h, setText } from "../ui/dom";
+import { quickExitButton, watchExitKeys } from "../ui/exit";
+import { t } from "../ui/i18n";
+import { announce, prepareAnnouncements } from "../ui/live";
+import type { Layout } from "./arrangement";
+import { Banners } from "./banners";
+import { Bar, shortcuts, type BarActions } from "./bar";
+import { phoneLink } from "./closing";
+import { devicesDialog, faultWords, keysDialog, listenForShortcuts } from "./dialogs";
+import { HostOrders } from "./host-orders";
+import { KnockAlert } from "./knock-alert";
+import { notices } from "./notices";
+import { PeoplePanel } from "./people-panel";
+import { Stage } from "./stage";
+
+export interface CallParts {
+  screen: HTMLElement;
+  seat: SeatReply;
+  connection: Connection;
+  devices: Devices;
+  session: MediaSession;
+  sound: Sound;
+  quality: Quality;
+}
+
+export class CallScreen {
+  readonly #parts: CallParts;
+  readonly #life = new AbortController();
+  readonly #stage: Stage;
+  readonly #bar: Bar;
+  readonly #panel: PeoplePanel;
+  readonly #banners = new Banners();
+  readonly #paused = h("section", { class: "paused", hidden: true, "aria-live": "polite" });
+  readonly #status = h("p", { class: "call__status" });
+  readonly #orders: HostOrders;
+  readonly #alert: KnockAlert;
+  #layout: Layout = "grid";
+  #trouble: string | null = null;
+  #severalCameras = false;
+  #drawing = false;
+  #last: Snapshot | null = null;
+
+  constructor(parts: CallParts) {
+    this.#parts = parts;
+    const { screen, seat, connection, devices, session, sound, quality } = parts;
+    const byLink = seat.you.kind === "link";
+    const actions = this.#actions();
+    const keys = shortcuts(actions, () => this.#admitFirst());
+    actions.keys = () => keysDialog(keys);
+    this.#orders = new HostOrders(connection, (text) => this.#say(text));
+    this.#stage = new Stage(() => this.#draw());
+    this.#bar = new Bar(actions);
+    this.#panel = new PeoplePanel(this.#orders, seat.appointment.time_zone, actions.people);
+    this.#alert = new KnockAlert(devices, () => t("Video conversation"));
+    const heading = h("h1", { class: "call__title", tabindex: -1 }, t("Video conversation"));
+    fill(
+      screen,
+      h(
+        "div",
+        { class: "call" },
+        h(
+          "header",
+          { class: "call__head" },
+          h("div", { class: "call__about" }, heading, this.#status),
+          byLink && seat.appointment.help_phone !== "" && phoneLink(seat.appointment.help_phone),
+          byLink && quickExitButton(),
+        ),
+        h(
+          "main",
+          { class: "call__main" },
+          this.#banners.element,
+          this.#paused,
+          h("div", { class: "call__body" }, this.#stage.element, this.#panel.element),
+        ),
+        this.#bar.element,
+      ),
+    );
+    prepareAnnouncements();
+    if (byLink) watchExitKeys(this.#life.signal);
+    listenForShortcuts(keys, this.#life.signal);
+    stayAwake(this.#life.signal);
+    const watched = [
+      connection.snapshots,
+      connection.link,
+      connection.draining,
+      session.streams,
+      session.health,
+      session.muted,
+      session.audioOnly,
+      sound.blocked,
+      quality.reception,
+      devices,
+    ];
+    for (const store of watched as Store<unknown>[])
+      this.#life.signal.addEventListener(
+        "abort",
+        store.subscribe(() => this.#draw()),
+      );
+    void this.#countCameras();
+    navigator.mediaDevices?.addEventListener("devicechange", () => void this.#countCameras(), {
+      signal: this.#life.signal,
+    });
+    this.#draw();
+    heading.focus();
+  }
+
+  stop(): void {
+    this.#life.abort();
+    this.#alert.stop();
+  }
+
+  /** Several changes at once are drawn once; also in a tab that lies in the background, where the host must hear a knock. */
+  #draw(): void {
+    if (this.#drawing) return;
+    this.#drawing = true;
+    queueMicrotask(() => {
+      this.#drawing = false;
+      const snapshot = this.#parts.connection.state;
+      if (snapshot?.you.phase === "in" && !this.#life.signal.aborted) this.#drawNow(snapshot);
+    });
+  }
+
+  #drawNow(snapshot: Snapshot): void {
+    const { seat, connection, devices, session, sound, quality } = this.#parts;
+    const zone = seat.appointment.time_zone;
+    if (snapshot !== this.#last) this.#tell(this.#last, snapshot);
+    this.#last = snapshot;
+    const here = snapshot.people.filter((person) => person.phase === "in").length;
+    const waiting = snapshot.you.can.includes("admit") ? snapshot.people.filter((person) => person.knock !== null) : [];
+    const muted = session.muted.value || devices.value.microphoneHeld;
+    const audioOnly = session.audioOnly.value;
+    this.#stage.update({
+      snapshot,
+      streams: session.streams.value,
+      reception: quality.reception.value,
+      devices,
+      muted,
+      audioOnly,
+      layout: this.#layout,
+      zone,
+    });
+    this.#panel.update(snapshot);
+    this.#bar.update({
+      session,
+      devices,
+      layout: this.#layout,
+      panelOpen: !this.#panel.element.hidden,
+      here,
+      waiting: waiting.length,
+      severalCameras: this.#severalCameras,
+    });
+    const { microphoneHeld, cameraHeld } = devices.value;
+    const moment = {
+      snapshot,
+      link: connection.link.value,
+      draining: connection.draining.value,
+      health: session.health.value,
+      soundBlocked: sound.blocked.value,
+      microphoneHeld,
+      cameraHeld,
+      trouble: this.#trouble,
+      zone,
+    };
+    this.#banners.update(
+      notices(moment, {
+        orders: this.#orders,
+        unmute: () => session.muted.set(false),
+        unlockSound: sound.unlock,
+        dismiss: () => this.#say(null),
+      }),
+    );
+    this.#alert.update(waiting);
+    this.#drawPaused(snapshot);
+    setText(
+      this.#status,
+      snapshot.room.locked ? t("Closed to newcomers") : here === 1 ? t("Nobody else is here yet") : "",
+    );
+  }
+
+  #drawPaused(snapshot: Snapshot): void {
+    const paused = snapshot.room.phase === "paused";
+    if (paused === !this.#paused.hidden) return;
+    this.#paused.hidden = !paused;
+    const phone = snapshot.room.help_phone;
+    fill(
+      this.#paused,
+      paused && h("h2", { class: "paused__title" }, t("The conversation is paused")),
+      paused &&
+        h(
+          "p",
+          null,
+          t(
+            "No team member who can lead it is here at this moment. Nobody sees or hears you. It goes on by itself when somebody returns.",
+          ),
+        ),
+      paused && phone !== "" && h("p", null, t("If nobody comes, please phone.")),
+      paused && phone !== "" && phoneLink(phone),
+    );
+  }
+
+  /** What a screen reader should hear: who came, went, or was lost; and what the host did to oneself. */
+  #tell(before: Snapshot | null, now: Snapshot): void {
+    if (now.you.muted_by_host && !before?.you.muted_by_host) this.#parts.session.muted.set(true);
+    if (!before) return;
+    const old = new Map(before.people.map((person) => [person.seat, person.phase]));
+    for (const person of now.people) {
+      if (person.seat !== now.you.seat && old.get(person.seat) !== person.phase)
+        announceChange(person, old.get(person.seat));
+    }
+    if (now.you.host && !before.you.host) announce(t("You are the host now."));
+  }
+
+  #say(text: string | null): void {
+    this.#trouble = text;
+    if (text !== null) announce(text, "assertive");
+    this.#draw();
+  }
+
+  async #countCameras(): Promise<void> {
+    this.#severalCameras = (await this.#parts.devices.list()).cameras.length > 1;
+    this.#draw();
+  }
+
+  #admitFirst(): void {
+    const { state } = this.#parts.connection;
+    if (!state?.you.can.includes("admit")) return;
+    const knocking = state.people.filter((person) => person.knock !== null);
+    const first = knocking.sort((a, b) => (a.knock_since ?? "").localeCompare(b.knock_since ?? ""))[0];
+    if (first) void this.#orders.admit(first);
+  }
+
+  #actions(): BarActions {
+    const { devices, session, connection } = this.#parts;
+    return {
+      microphone: () =>
+        void this.#device(async () => {
+          if (devices.value.microphone?.readyState === "live") session.muted.set(!session.muted.value);
+          else {
+            await devices.openMicrophone();
+            session.muted.set(false);
+          }
+          announce(session.muted.value ? t("Microphone off") : t("Microphone on"));
+        }),
+      camera: () =>
+        void this.#device(async () => {
+          if (devices.value.camera?.readyState === "live") devices.closeCamera();
+          else await devices.openCamera();
+          announce(devices.value.camera ? t("Camera on") : t("Camera off"));
+        }),
+      flip: () => void this.#device(() => devices.flipCamera()),
+      people: () => {
+        this.#panel.element.hidden = !this.#panel.element.hidden;
+        if (this.#panel.element.hidden) this.#bar.people.element.focus();
+        else this.#panel.focus();
+        this.#draw();
+      },
+      layout: () => {
+        this.#layout = this.#layout === "grid" ? "speaker" : "grid";
+        this.#stage.pinned = null;
+        announce(this.#layout === "grid" ? t("All pictures alike") : t("The speaker is large"));
+        this.#draw();
+      },
+      audioOnly: () => {
+        session.audioOnly.set(!session.audioOnly.value);
+        announce(session.audioOnly.value ? t("Pictures off, sound only") : t("Pictures on"));
+      },
+      devices: () => void devicesDialog(devices),
+      keys: () => undefined,
+      leave: () => void connection.leave(),
+    };
+  }
+
+  async #device(change: () => Promise<unknown>): Promise<void> {
+    try {
+      await change();
+      this.#trouble = null;
+    } catch (error) {
+      if (!(error instanceof DeviceFault)) throw error;
+      this.#say(faultWords(error));
+    }
+  }
+}
+
+function announceChange(person: Person, before: Person["phase"] | undefined): void {
+  const { name } = person;
+  if (person.phase === "in")
+    announce(before === "lost" ? t("{name} is back.", { name }) : t("{name} has joined.", { name }));
+  else if (person.phase === "lost") announce(t("The connection to {name} is lost.", { name }));
+  else if (before === "in" || before === "lost") announce(t("{name} has left.", { name }));
+}

@@ -1,0 +1,104 @@
+/** The tiles of everybody who is here, and the order they stand in. */
+import type { Devices } from "../devices";
+import type { Reception } from "../quality";
+import type { RemoteStream } from "../session";
+import type { Person, Snapshot } from "../types";
+import { h } from "../ui/dom";
+import { t } from "../ui/i18n";
+import { arrange, tiled, type Layout } from "./arrangement";
+import { Tile, type TileView } from "./tile";
+
+export interface StageInput {
+  snapshot: Snapshot;
+  streams: readonly RemoteStream[];
+  reception: Reception;
+  devices: Devices;
+  muted: boolean;
+  audioOnly: boolean;
+  layout: Layout;
+  zone: string;
+}
+
+export class Stage {
+  readonly element: HTMLElement;
+  pinned: string | null = null;
+  readonly #list = h("ul", { class: "stage__tiles" });
+  readonly #tiles = new Map<string, Tile>();
+  readonly #onPin: () => void;
+
+  constructor(onPin: () => void) {
+    this.#onPin = onPin;
+    this.element = h("section", { class: "stage", "aria-label": t("People in the conversation") }, this.#list);
+  }
+
+  update(input: StageInput): void {
+    const own = input.snapshot.you.seat;
+    const people = tiled(input.snapshot.people, own);
+    for (const seat of this.#tiles.keys()) if (!people.some((person) => person.seat === seat)) this.#remove(seat);
+    if (this.pinned !== null && !this.#tiles.has(this.pinned)) this.pinned = null;
+    for (const person of people) this.#tile(person.seat).update(this.#view(input, person));
+    const { stage, rest } = arrange(
+      people.map((person) => person.seat),
+      own,
+      input.layout,
+      this.pinned,
+      input.reception.speaker,
+    );
+    this.element.dataset["layout"] = stage.length > 0 ? "speaker" : "grid";
+    this.element.dataset["count"] = String(people.length);
+    for (const [seat, tile] of this.#tiles) tile.element.classList.toggle("tile--large", stage.includes(seat));
+    this.#order([...stage, ...rest]);
+  }
+
+  #view(input: StageInput, person: Person): TileView {
+    const own = person.seat === input.snapshot.you.seat;
+    const producers = input.snapshot.producers.filter((producer) => producer.seat === person.seat);
+    const microphone = producers.find((producer) => producer.source === "microphone");
+    const { devices } = input;
+    const ownMicrophone = devices.value.microphone === null ? "none" : input.muted ? "off" : "on";
+    return {
+      person,
+      own,
+      host: input.snapshot.room.host === person.seat,
+      zone: input.zone,
+      picture: own ? devices.value.camera : remotePicture(input, person.seat),
+      mirrored: own && devices.value.facing === "user",
+      microphone: own ? ownMicrophone : microphone === undefined ? "none" : microphone.paused ? "off" : "on",
+      weak: input.reception.weak.has(person.seat),
+      pinned: this.pinned === person.seat,
+    };
+  }
+
+  #tile(seat: string): Tile {
+    const known = this.#tiles.get(seat);
+    if (known) return known;
+    const tile = new Tile(seat, () => {
+      this.pinned = this.pinned === seat ? null : seat;
+      this.#onPin();
+    });
+    this.#tiles.set(seat, tile);
+    this.#list.append(tile.element);
+    return tile;
+  }
+
+  #remove(seat: string): void {
+    const tile = this.#tiles.get(seat);
+    tile?.clear();
+    tile?.element.remove();
+    this.#tiles.delete(seat);
+  }
+
+  /** By the order of the flex and grid items: moving a video in the document would stop it for a moment. */
+  #order(seats: readonly string[]): void {
+    seats.forEach((seat, index) => this.#tiles.get(seat)?.element.style.setProperty("order", String(index)));
+  }
+}
+
+function remotePicture(input: StageInput, seat: string): MediaStreamTrack | null {
+  if (input.audioOnly || input.snapshot.room.phase !== "open") return null;
+  const shown = input.snapshot.producers.filter(
+    (producer) => producer.seat === seat && producer.kind === "video" && !producer.paused,
+  );
+  const wanted = shown.find((producer) => producer.source === "screen") ?? shown[0];
+  return input.streams.find((stream) => stream.producerId === wanted?.id)?.track ?? null;
+}

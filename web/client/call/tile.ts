@@ -1,0 +1,128 @@
+/** One person on the screen: picture or initials, name, role, and their state in words. */
+import type { Person } from "../types";
+import { fill, h, setText } from "../ui/dom";
+import { t } from "../ui/i18n";
+import { icon, type IconName } from "../ui/icons";
+import { roleName } from "../ui/roles";
+import { clock } from "../ui/times";
+import { initials } from "./arrangement";
+
+export interface TileView {
+  person: Person;
+  own: boolean;
+  host: boolean;
+  zone: string;
+  /** What to show; null: initials. */
+  picture: MediaStreamTrack | null;
+  /** The front camera shows oneself as a mirror does. */
+  mirrored: boolean;
+  microphone: "on" | "off" | "none";
+  weak: boolean;
+  pinned: boolean;
+}
+
+export class Tile {
+  readonly element: HTMLElement;
+  readonly #video = h("video", {
+    class: "tile__video",
+    muted: true,
+    playsinline: true,
+    autoplay: true,
+    "aria-hidden": "true",
+  });
+  readonly #initials = h("span", { class: "tile__initials", "aria-hidden": "true" });
+  readonly #name = h("span", { class: "tile__name" });
+  readonly #role = h("span", { class: "tile__role" });
+  readonly #states = h("ul", { class: "tile__states" });
+  readonly #pin: HTMLButtonElement;
+  readonly #pinWords = h("span", { class: "tile__pin-words" });
+  #track: MediaStreamTrack | null = null;
+  #shown = "";
+
+  constructor(seat: string, onPin: () => void) {
+    this.#pin = h(
+      "button",
+      { type: "button", class: "tile__pin", onclick: onPin, "data-key": `pin-${seat}` },
+      icon("pin"),
+      this.#pinWords,
+    );
+    this.element = h(
+      "li",
+      { class: "tile", "data-seat": seat },
+      h("div", { class: "tile__face" }, this.#initials, this.#video),
+      h("div", { class: "tile__words" }, h("p", { class: "tile__who" }, this.#name, " ", this.#role), this.#states),
+      this.#pin,
+    );
+  }
+
+  update(view: TileView): void {
+    const { person } = view;
+    this.#show(view.picture);
+    this.element.classList.toggle("tile--mirrored", view.mirrored);
+    this.element.classList.toggle("tile--own", view.own);
+    this.element.classList.toggle("tile--lost", person.phase === "lost");
+    setText(this.#initials, initials(person.name) || "·");
+    setText(this.#name, view.own ? t("{name} (you)", { name: person.name }) : person.name);
+    setText(this.#role, roleName(person.role));
+    setText(this.#pinWords, view.pinned ? t("Smaller") : t("Larger"));
+    this.#pin.setAttribute(
+      "aria-label",
+      view.pinned ? t("Smaller: {name}", { name: person.name }) : t("Larger: {name}", { name: person.name }),
+    );
+    this.#pin.setAttribute("aria-pressed", String(view.pinned));
+    const states = describe(view);
+    const key = JSON.stringify(states);
+    if (key !== this.#shown) {
+      this.#shown = key;
+      fill(
+        this.#states,
+        ...states.map(({ words, picture, tone }) =>
+          h("li", { class: `tile__state tile__state--${tone}` }, icon(picture), words),
+        ),
+      );
+    }
+  }
+
+  clear(): void {
+    this.#show(null);
+  }
+
+  #show(track: MediaStreamTrack | null): void {
+    this.element.classList.toggle("tile--picture", track !== null);
+    if (track === this.#track) return;
+    this.#track = track;
+    // A picture that has ended is taken away, never left frozen.
+    this.#video.srcObject = track ? new MediaStream([track]) : null;
+    if (track) this.#video.play().catch(() => undefined);
+  }
+}
+
+interface State {
+  words: string;
+  picture: IconName;
+  tone: "plain" | "warn";
+}
+
+/** Everything worth knowing about a person, as picture and words, never by colour alone. */
+function describe(view: TileView): State[] {
+  const { person } = view;
+  const states: (State | false)[] = [
+    person.phase === "lost" && { words: lostWords(person, view.zone), picture: "clock", tone: "warn" },
+    person.phase === "in" && view.weak && { words: t("Weak connection"), picture: "warning", tone: "warn" },
+    view.host && { words: t("Host"), picture: "hand", tone: "plain" },
+    person.with_helper === true && { words: t("With helper"), picture: "two-persons", tone: "plain" },
+    person.muted_by_host
+      ? { words: t("Sound switched off by the host"), picture: "microphone-off", tone: "warn" }
+      : person.phase === "in" &&
+        view.microphone === "off" && { words: t("Microphone off"), picture: "microphone-off", tone: "plain" },
+    person.phase === "in" &&
+      view.microphone === "none" && { words: t("No microphone"), picture: "microphone-off", tone: "plain" },
+  ];
+  return states.filter((state): state is State => state !== false);
+}
+
+export function lostWords(person: Person, zone: string): string {
+  return person.since === null
+    ? t("Connection lost")
+    : t("Lost since {time}", { time: clock(new Date(person.since), zone) });
+}
