@@ -1,15 +1,7 @@
-/**
- * The words of the page in the person's language.
- *
- * A message is named by its English text; English needs no catalog. The build names the others in `PORUCH_LOCALES`
- * (language → file beside the script). A catalog is one JSON object: message → translation, or, for plurals, singular
- * message → list of forms in the order of CLDR's categories.
- */
-
-declare const PORUCH_LOCALES: Readonly<Record<string, string>>;
+/** The words of the page in the person's language. A message is named by its English text; English needs no catalog. */
+import { LANGUAGES, fetchMessages, type Messages } from "../locales";
 
 export type Values = Readonly<Record<string, string | number>>;
-type Catalog = Readonly<Record<string, string | readonly string[]>>;
 
 const CATEGORIES: readonly Intl.LDMLPluralRule[] = ["zero", "one", "two", "few", "many", "other"];
 const OWN_NAMES: Readonly<Record<string, string>> = { uk: "Українська", ru: "Русский", en: "English" };
@@ -17,7 +9,7 @@ const ORDER = Object.keys(OWN_NAMES);
 const CHOICE = "poruch.language";
 
 let current = "en";
-let catalog: Catalog = {};
+let catalog: Messages = {};
 let plurals = new Intl.PluralRules("en");
 
 /** The code of the language in use, e.g. `uk`. */
@@ -39,7 +31,7 @@ export function N_(message: string): string {
 /** The form of a message that goes with `count`; `{count}` is filled in. */
 export function n(singular: string, plural: string, count: number, values?: Values): string {
   const forms = catalog[singular];
-  const form = Array.isArray(forms) ? pluralForm(forms as readonly string[], plurals, count) : undefined;
+  const form = Array.isArray(forms) ? pluralForm(forms, plurals, count) : undefined;
   return substitute(form || (count === 1 ? singular : plural), { count, ...values });
 }
 
@@ -58,9 +50,8 @@ export function substitute(text: string, values?: Values): string {
 
 /** The languages that this page offers, with their own names. */
 export function languages(): readonly { readonly code: string; readonly name: string }[] {
-  const codes = [...new Set(["en", ...Object.keys(catalogFiles())])];
   const place = (code: string): number => (ORDER.includes(code) ? ORDER.indexOf(code) : ORDER.length);
-  return codes.sort((a, b) => place(a) - place(b)).map((code) => ({ code, name: OWN_NAMES[code] ?? code }));
+  return [...LANGUAGES].sort((a, b) => place(a) - place(b)).map((code) => ({ code, name: OWN_NAMES[code] ?? code }));
 }
 
 /**
@@ -92,27 +83,16 @@ function remembered(): string | undefined {
 
 /** Loads a catalog and makes it current. When it cannot be had the page stays readable in English. */
 export async function setLanguage(code: string): Promise<void> {
-  const file = catalogFiles()[code];
-  let loaded: Catalog = {};
+  let loaded: Messages = {};
   let spoken = "en";
-  if (file !== undefined) {
-    try {
-      const reply = await fetch(new URL(file, import.meta.url));
-      if (reply.ok) {
-        loaded = (await reply.json()) as Catalog;
-        spoken = code;
-      }
-    } catch {
-      // Offline or blocked: English words are better than none.
-    }
+  try {
+    loaded = await fetchMessages(code);
+    spoken = code;
+  } catch {
+    // Offline or blocked: English words are better than none.
   }
   catalog = loaded;
   current = spoken;
   plurals = new Intl.PluralRules(spoken);
   document.documentElement.lang = spoken;
-}
-
-function catalogFiles(): Readonly<Record<string, string>> {
-  // Outside the build (a test of one module) there are no catalogs.
-  return typeof PORUCH_LOCALES === "undefined" ? {} : PORUCH_LOCALES;
 }
