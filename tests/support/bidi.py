@@ -72,6 +72,6 @@ class Bidi:
         # It may have gone already; otherwise the caller ends its process.
         with suppress(BidiError, TimeoutError, ConnectionError):
             await asyncio.wait_for(self.send("browser.close"), 5)
+        await asyncio.wait([self._reading], timeout=5)  # it ends with the browser
         await self._socket.close()
         await self._http.close()
-        await self._reading

@@ -51,6 +51,7 @@ KEYS = {
     "ArrowRight": "\ue014",
     "ArrowDown": "\ue015",
 }
+GONE = re.compile(r"navigat|destroyed|discarded|AbortError", re.IGNORECASE)
 # Roles and names as axe-core computes them, which is as the specification says.
 FIND = """((role, name, exact) => {
   axe.setup(document.documentElement);
@@ -182,11 +183,11 @@ class FirefoxPage(Page):
                 userActivation=True,
             )
         except BidiError as error:
-            gone = error.code in {"no such frame", "unknown error"}
+            gone = error.code == "no such frame" or GONE.search(str(error))
             raise (NavigatedError if gone else PageError)(str(error)) from None
         if answer["type"] != "success":
             text = answer["exceptionDetails"]["text"]
-            raise (NavigatedError if "navigat" in text.lower() else PageError)(text)
+            raise (NavigatedError if GONE.search(text) else PageError)(text)
         value: dict[str, Any] = answer["result"]
         return value
 

@@ -7,7 +7,7 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 PATIENCE_S = 30.0
 
@@ -134,19 +134,6 @@ class Page(ABC):
     async def text(self) -> str:
         """Everything that can be read on the page."""
         return str(await self.evaluate("document.body.innerText"))
-
-
-class Browser(Protocol):
-    """A running browser: makes pages for people who share nothing with one another."""
-
-    async def person(self, label: str, **traits: Any) -> Page:
-        """A page in a profile of its own."""
-
-    async def another_tab(self, page: Any) -> Page:
-        """A second tab in the same profile."""
-
-    async def close(self) -> None:
-        """End the browser."""
 
 
 async def until(
