@@ -1,0 +1,225 @@
+"""A worker's rooms: requests in, events out, and packets between wire, transports and routers."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+import time
+from collections import Counter
+from collections.abc import Callable
+
+from . import control, ortc
+from .control import Json, MediaError, MediaEvent, ProducerClosed, Request, TransportClosed
+from .ice import Address, parse_check
+from .parsing import ParseError
+from .router import Outgoing, Router
+from .transport import WebRtcTransport
+from .twcc import FEEDBACK_INTERVAL
+from .wire import Wire
+
+MAX_TRANSPORTS = 8
+"""Transports of one peer in one room: a pair, and as many again for each of three rebuilds in flight."""
+
+_log = logging.getLogger(__name__)
+
+OnEvent = Callable[[str, MediaEvent], None]
+
+
+class Engine:
+    """Everything behind one UDP port. ``on_event(room, event)`` reports what nobody asked for."""
+
+    def __init__(self, start: control.Start, on_event: OnEvent) -> None:
+        self._on_event = on_event
+        self._counters: Counter[str] = Counter()
+        self._wire = Wire(start.listen, start.port, self._on_check, self._counters)
+        self._announced = start.announced
+        self._rooms: dict[str, Router] = {}
+        self._transports: dict[str, WebRtcTransport] = {}
+        self._by_ufrag: dict[str, WebRtcTransport] = {}
+        self._farewells: set[asyncio.Task[None]] = set()
+        self._ticker = asyncio.create_task(self._tick())
+
+    @property
+    def port(self) -> int:
+        """The UDP port in use."""
+        return self._wire.port
+
+    async def close(self) -> None:
+        """Close every room and the socket."""
+        self._ticker.cancel()
+        for room in list(self._rooms):
+            self._close_room(room)
+        await asyncio.gather(*self._farewells)
+        self._wire.close()
+
+    def handle(self, request: Request) -> Json:
+        """Carry out one request. Raises :class:`MediaError`."""
+        match request:
+            case control.OpenRoom():
+                if request.room in self._rooms:
+                    raise MediaError("wrong_state", "this room is open already")
+                self._rooms[request.room] = Router(self._counters)
+            case control.CloseRoom():
+                self._router(request.room)
+                self._close_room(request.room)
+            case control.Detach():
+                for transport in self._transports_of(request.room, request.peer):
+                    self._close(transport)
+            case control.ReadStats():
+                return self._stats()
+            case control.CreateTransport():
+                return self._create_transport(request)
+            case control.ConnectTransport():
+                self._transport(request.room, request.transport).connect(ortc.read_dtls_parameters(request.dtls))
+            case control.RestartIce():
+                transport = self._transport(request.room, request.transport)
+                credentials = transport.ice.restart()
+                self._forget_names(transport)
+                self._by_ufrag.update((ufrag, transport) for ufrag in transport.ice.ufrags)
+                return {"iceParameters": ortc.ice_parameters(credentials)}
+            case control.CloseTransport():
+                self._close(self._transport(request.room, request.transport))
+            case control.Start():
+                raise MediaError("wrong_state", "this worker is started already")
+            case _:
+                return _route(self._router(request.room), request)
+        return {}
+
+    def _create_transport(self, request: control.CreateTransport) -> Json:
+        router = self._router(request.room)
+        if request.direction not in ortc.DIRECTIONS:
+            raise MediaError("bad_parameters", "direction: expected send or recv")
+        if len(self._transports_of(request.room, request.peer)) >= MAX_TRANSPORTS:
+            raise MediaError("limit_reached", f"at most {MAX_TRANSPORTS} transports a peer")
+        transport = WebRtcTransport(
+            secrets.token_hex(8),
+            request.room,
+            request.peer,
+            wire=self._wire,
+            counters=self._counters,
+            on_packet=self._on_packet,
+            on_end=self._on_end,
+        )
+        self._transports[transport.id] = transport
+        self._by_ufrag[transport.ice.credentials.ufrag] = transport
+        router.open_link(transport.id, request.peer, request.direction)
+        return ortc.transport_reply(
+            transport.id, transport.ice.credentials, self._announced, self.port, transport.fingerprint
+        )
+
+    # -- packets
+
+    def _on_check(self, datagram: bytes, source: Address, now: float) -> None:
+        try:
+            check = parse_check(datagram)
+        except ParseError:
+            self._counters["stun_malformed"] += 1
+            return
+        transport = self._by_ufrag.get(check.ufrag)
+        if transport is None or not transport.on_check(check, source, now):
+            self._counters["stun_refused"] += 1
+            return
+        self._counters["stun_in"] += 1
+
+    def _on_packet(self, transport: WebRtcTransport, rtcp: bool, data: bytes, now: float) -> None:
+        router = self._rooms[transport.room]
+        self._send(router.on_rtcp(transport.id, data, now) if rtcp else router.on_rtp(transport.id, data, now))
+
+    def _send(self, outgoing: list[Outgoing]) -> None:
+        for each in outgoing:
+            transport = self._transports.get(each.transport)
+            if transport is not None:
+                transport.send(each.packet, rtcp=each.rtcp)
+
+    async def _tick(self) -> None:
+        while True:
+            await asyncio.sleep(FEEDBACK_INTERVAL)
+            now = time.monotonic()
+            for router in self._rooms.values():
+                self._tick_room(router, now)
+            for transport in [each for each in self._transports.values() if each.ice.expired(now)]:
+                self._on_end(transport, "lost")
+
+    def _tick_room(self, router: Router, now: float) -> None:
+        try:
+            self._send(router.tick(now))
+        except Exception:
+            # The last belt, as on the wire: one room's trouble must not end every room's feedback.
+            self._counters["tick_errors"] += 1
+            _log.exception("a room's feedback failed")
+
+    # -- ends
+
+    def _on_end(self, transport: WebRtcTransport, reason: str) -> None:
+        if transport.id not in self._transports:
+            return
+        ended = self._close(transport)
+        for producer_id in ended:
+            self._on_event(transport.room, ProducerClosed(transport.peer, producer_id))
+        self._on_event(transport.room, TransportClosed(transport.peer, transport.id, reason))
+
+    def _close(self, transport: WebRtcTransport) -> list[str]:
+        del self._transports[transport.id]
+        self._forget_names(transport)
+        ended = self._rooms[transport.room].close_link(transport.id)
+        transport.detach()
+        task = asyncio.create_task(transport.farewell())
+        self._farewells.add(task)
+        task.add_done_callback(self._farewells.discard)
+        return [producer.id for producer in ended]
+
+    def _forget_names(self, transport: WebRtcTransport) -> None:
+        self._by_ufrag = {ufrag: each for ufrag, each in self._by_ufrag.items() if each is not transport}
+
+    def _close_room(self, room: str) -> None:
+        for transport in self._transports_of(room):
+            self._close(transport)
+        del self._rooms[room]
+
+    # -- look-ups
+
+    def _router(self, room: str) -> Router:
+        try:
+            return self._rooms[room]
+        except KeyError:
+            raise MediaError("unknown_room", "no such room on this worker") from None
+
+    def _transport(self, room: str, transport_id: str) -> WebRtcTransport:
+        transport = self._transports.get(transport_id)
+        if transport is None or transport.room != room:
+            raise MediaError("unknown_transport", "no such transport in this room")
+        return transport
+
+    def _transports_of(self, room: str, peer: str | None = None) -> list[WebRtcTransport]:
+        self._router(room)
+        return [each for each in self._transports.values() if each.room == room and peer in (None, each.peer)]
+
+    def _stats(self) -> Json:
+        sizes: Counter[str] = Counter(rooms=len(self._rooms), transports=len(self._transports))
+        for router in self._rooms.values():
+            sizes.update(router.size)
+        return {**self._counters, **sizes}
+
+
+def _route(router: Router, request: Request) -> Json:
+    """Carry out a request that concerns only a room's producers and consumers."""
+    match request:
+        case control.CreateProducer():
+            producer_id = router.create_producer(
+                request.peer, request.transport, request.kind, request.source, request.rtp, paused=request.paused
+            )
+            return {"id": producer_id}
+        case control.CreateConsumer():
+            return router.create_consumer(request.peer, request.transport, request.producer)
+        case control.PauseProducer() | control.ResumeProducer():
+            router.pause_producer(request.producer, paused=isinstance(request, control.PauseProducer))
+        case control.CloseProducer():
+            router.close_producer(request.producer)
+        case control.PauseConsumer() | control.ResumeConsumer():
+            router.pause_consumer(request.consumer, paused=isinstance(request, control.PauseConsumer))
+        case control.CloseConsumer():
+            router.close_consumer(request.consumer)
+        case control.PauseRoom() | control.ResumeRoom():
+            router.pause(paused=isinstance(request, control.PauseRoom))
+    return {}

@@ -1,0 +1,253 @@
+"""The server's side of media: start workers, place rooms on them, replace the dead ones."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import logging
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from aioice.ice import get_host_addresses
+
+from . import control, ortc
+from .child import START_TIMEOUT, Child
+from .control import Json, MediaError, MediaEvent, WorkerLost
+
+RESTART_DELAYS = (0.0, 0.5, 1.0, 2.0, 5.0)
+"""Seconds before a worker is started again after one, two, … failures in a row."""
+_LOOPBACK = "127.0.0.1"
+
+_log = logging.getLogger(__name__)
+
+OnEvent = Callable[[str, MediaEvent], None]
+
+
+class MediaSettings(Protocol):
+    """What the pool reads of the server's settings."""
+
+    @property
+    def media_listen(self) -> str:
+        """IPv4 address to bind, 0.0.0.0 for all."""
+
+    @property
+    def media_port(self) -> int:
+        """UDP port of the first worker, the next has the next; 0 for any."""
+
+    @property
+    def media_announced(self) -> Sequence[str]:
+        """IPv4 addresses under which clients reach this machine, best first."""
+
+    @property
+    def media_workers(self) -> int:
+        """How many worker processes."""
+
+
+def own_addresses() -> list[str]:
+    """Return the machine's own IPv4 addresses other than loopback: Firefox uses no 127.0.0.1 candidate."""
+    return [address for address in get_host_addresses(use_ipv4=True, use_ipv6=False) if address != _LOOPBACK]
+
+
+def announced_addresses(settings: MediaSettings) -> list[str]:
+    """Return what candidates name: the configured addresses, then those of the interfaces that are listened on."""
+    listening = own_addresses() if settings.media_listen == "0.0.0.0" else [settings.media_listen]  # noqa: S104 - the settings' word for all interfaces
+    return list(dict.fromkeys([*settings.media_announced, *listening])) or [_LOOPBACK]
+
+
+class MediaRoom:
+    """One room on its worker. Every method raises :class:`MediaError`; ``worker_lost`` once the worker died."""
+
+    def __init__(self, room_id: str, child: Child, forget: Callable[[str], None]) -> None:
+        self.id = room_id
+        self._child = child
+        self._forget = forget
+
+    async def capabilities(self) -> Json:
+        """Return the router's RTP capabilities."""
+        return ortc.router_capabilities()
+
+    async def create_transport(self, peer: str, direction: str) -> Json:
+        """Return the parameters of a new transport; ``direction`` is ``send`` or ``recv``, the client's view."""
+        return await self._child.ask(control.CreateTransport(self.id, peer, direction))
+
+    async def connect_transport(self, transport_id: str, dtls: Json) -> None:
+        """Give a transport the client's DTLS parameters; the handshake then runs by itself."""
+        await self._child.ask(control.ConnectTransport(self.id, transport_id, dtls))
+
+    async def restart_ice(self, transport_id: str) -> Json:
+        """Return fresh ``iceParameters``."""
+        parameters: Json = (await self._child.ask(control.RestartIce(self.id, transport_id)))["iceParameters"]
+        return parameters
+
+    async def close_transport(self, transport_id: str) -> None:
+        """Close a transport, its producers and consumers."""
+        await self._child.ask(control.CloseTransport(self.id, transport_id))
+
+    async def create_producer(
+        self, peer: str, transport_id: str, kind: str, source: str, rtp_parameters: Json, *, paused: bool = False
+    ) -> str:
+        """Return the id of a new producer."""
+        request = control.CreateProducer(self.id, peer, transport_id, kind, source, rtp_parameters, paused)
+        producer_id: str = (await self._child.ask(request))["id"]
+        return producer_id
+
+    async def pause_producer(self, producer_id: str) -> None:
+        """Stop forwarding a producer to everybody."""
+        await self._child.ask(control.PauseProducer(self.id, producer_id))
+
+    async def resume_producer(self, producer_id: str) -> None:
+        """Forward a producer again."""
+        await self._child.ask(control.ResumeProducer(self.id, producer_id))
+
+    async def close_producer(self, producer_id: str) -> None:
+        """Close a producer and its consumers."""
+        await self._child.ask(control.CloseProducer(self.id, producer_id))
+
+    async def create_consumer(self, peer: str, transport_id: str, producer_id: str) -> Json:
+        """Return ``{id, producerId, kind, rtpParameters, paused: true}`` of a new consumer."""
+        return await self._child.ask(control.CreateConsumer(self.id, peer, transport_id, producer_id))
+
+    async def pause_consumer(self, consumer_id: str) -> None:
+        """Stop forwarding to a consumer."""
+        await self._child.ask(control.PauseConsumer(self.id, consumer_id))
+
+    async def resume_consumer(self, consumer_id: str) -> None:
+        """Forward to a consumer, video from the next key frame on."""
+        await self._child.ask(control.ResumeConsumer(self.id, consumer_id))
+
+    async def close_consumer(self, consumer_id: str) -> None:
+        """Close a consumer."""
+        await self._child.ask(control.CloseConsumer(self.id, consumer_id))
+
+    async def pause_all(self) -> None:
+        """Silence the room; each producer and consumer keeps its own pause."""
+        await self._child.ask(control.PauseRoom(self.id))
+
+    async def resume_all(self) -> None:
+        """Undo :meth:`pause_all`."""
+        await self._child.ask(control.ResumeRoom(self.id))
+
+    async def detach(self, peer: str) -> None:
+        """Close everything of a peer; when this returns, no packet of theirs or to them is forwarded."""
+        await self._child.ask(control.Detach(self.id, peer))
+
+    async def close(self) -> None:
+        """Close the room."""
+        self._forget(self.id)
+        await self._child.ask(control.CloseRoom(self.id))
+
+
+class _Place:
+    """A worker's place in the pool: it outlives the process that fills it."""
+
+    def __init__(self, start: control.Start) -> None:
+        self.start = start
+        self.child: Child | None = None
+        self.rooms: set[str] = set()
+        self.keeper: asyncio.Task[None] | None = None
+
+
+class MediaPool:
+    """N worker processes. ``on_event(room_id, event)`` may be set at any time before :meth:`start`."""
+
+    def __init__(self, settings: MediaSettings, on_event: OnEvent | None = None) -> None:
+        self.on_event: OnEvent = on_event or (lambda _room, _event: None)
+        announced = announced_addresses(settings)
+        self._places = [
+            _Place(
+                control.Start(
+                    listen=settings.media_listen,
+                    port=settings.media_port + index if settings.media_port else 0,
+                    announced=announced,
+                )
+            )
+            for index in range(settings.media_workers)
+        ]
+        self._staffed = asyncio.Event()  # set while at least one worker runs
+
+    async def start(self) -> None:
+        """Start every worker. Raises :class:`MediaError` ``no_socket`` when a port is taken."""
+        try:
+            await asyncio.gather(*(self._fill(place) for place in self._places))
+        except BaseException:
+            await self.close()
+            raise
+        for place in self._places:
+            place.keeper = asyncio.create_task(self._keep(place))
+
+    async def close(self) -> None:
+        """End every worker."""
+        keepers = [place.keeper for place in self._places if place.keeper is not None]
+        for keeper in keepers:
+            keeper.cancel()
+        await asyncio.gather(*keepers, return_exceptions=True)
+        children = [place.child for place in self._places if place.child is not None]
+        await asyncio.gather(*(child.close() for child in children))
+        for place in self._places:
+            place.child = place.keeper = None
+        self._staffed.clear()
+
+    async def open_room(self, room_id: str) -> MediaRoom:
+        """Open a room on the worker with the fewest, waiting for one that is being restarted.
+
+        Raises :class:`MediaError`: ``wrong_state`` when the room is open, ``no_worker`` when none comes up in time.
+        """
+        if any(room_id in place.rooms for place in self._places):
+            raise MediaError("wrong_state", "this room is open already")
+        try:
+            await asyncio.wait_for(self._staffed.wait(), START_TIMEOUT)
+        except TimeoutError:
+            raise MediaError("no_worker", "no media worker is running") from None
+        live = [(place, place.child) for place in self._places if place.child is not None]
+        place, child = min(live, key=lambda each: len(each[0].rooms))
+        rooms = place.rooms
+        rooms.add(room_id)
+        try:
+            await child.ask(control.OpenRoom(room_id))
+        except BaseException:
+            rooms.discard(room_id)
+            raise
+        return MediaRoom(room_id, child, rooms.discard)
+
+    async def stats(self) -> list[Json]:
+        """Return each live worker's counters with ``worker``, ``port`` and ``pid``."""
+        read: list[Json] = []
+        for index, place in enumerate(self._places):
+            if (child := place.child) is None:
+                continue
+            with contextlib.suppress(MediaError):  # it died just now
+                counters = await child.ask(control.ReadStats())
+                read.append({**counters, "worker": index, "port": child.port, "pid": child.pid})
+        return read
+
+    def _report(self, room: str, event: MediaEvent) -> None:
+        try:
+            self.on_event(room, event)
+        except Exception:
+            # The listener's mistake must not cut the line to a worker that carries other rooms.
+            _log.exception("a listener failed")
+
+    async def _fill(self, place: _Place) -> None:
+        place.child = await Child.spawn(place.start, self._report)
+        self._staffed.set()
+
+    async def _keep(self, place: _Place) -> None:
+        """Replace the place's worker whenever it dies."""
+        while True:
+            if place.child is not None:
+                await place.child.ended()
+                _log.warning("media worker %d died", place.child.pid)
+            place.child = None
+            if all(other.child is None for other in self._places):
+                self._staffed.clear()
+            lost, place.rooms = place.rooms, set()
+            for room in sorted(lost):
+                self._report(room, WorkerLost())
+            for delay in itertools.chain(RESTART_DELAYS, itertools.repeat(RESTART_DELAYS[-1])):
+                await asyncio.sleep(delay)
+                try:
+                    await self._fill(place)
+                    break
+                except (MediaError, OSError) as error:
+                    _log.warning("media worker could not be started: %s", error)

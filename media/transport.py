@@ -1,0 +1,120 @@
+"""One WebRTC transport: ICE, DTLS and SRTP of one peer connection, between the wire and the router."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+
+from .control import MediaError
+from .dtls import Dtls
+from .ice import Address, Check, IceLite, new_credentials
+from .ortc import PeerDtls
+from .srtp import SrtpKeys, SrtpSession, sessions
+from .wire import Kind, Wire
+
+OnPacket = Callable[["WebRtcTransport", bool, bytes, float], None]
+OnEnd = Callable[["WebRtcTransport", str], None]
+
+
+class WebRtcTransport:
+    """``on_packet(transport, rtcp, data, now)`` gets decrypted packets, ``on_end(transport, reason)`` a failure."""
+
+    def __init__(
+        self,
+        identity: str,
+        room: str,
+        peer: str,
+        *,
+        wire: Wire,
+        counters: Counter[str],
+        on_packet: OnPacket,
+        on_end: OnEnd,
+    ) -> None:
+        self.id = identity
+        self.room = room
+        self.peer = peer
+        self.ice = IceLite(new_credentials())
+        self._wire = wire
+        self._counters = counters
+        self._on_packet = on_packet
+        self._dtls = Dtls(self._send, self._got_keys, lambda reason: on_end(self, reason))
+        self._peer_dtls: PeerDtls | None = None
+        self._started = False
+        self._receive: SrtpSession | None = None
+        self._protect: SrtpSession | None = None
+        self._sink = self.receive  # one bound method, so that the wire can tell sinks apart by identity
+
+    @property
+    def fingerprint(self) -> str:
+        """Our certificate's SHA-256 fingerprint."""
+        return self._dtls.fingerprint
+
+    def connect(self, peer: PeerDtls) -> None:
+        """Begin the handshake as soon as possible. Raises :class:`MediaError` when it was begun before."""
+        if self._peer_dtls is not None:
+            raise MediaError("wrong_state", "this transport is connected already")
+        self._peer_dtls = peer
+        self._start_dtls()
+
+    def on_check(self, check: Check, source: Address, now: float) -> bool:
+        """Answer a connectivity check; False when it is not authentic."""
+        answer = self.ice.answer(check, source, now)
+        if answer is None:
+            return False
+        self._wire.send(answer.reply, source)
+        self._wire.admit(source, self._sink)
+        if answer.moved:
+            self._counters["address_selected"] += 1
+            self._start_dtls()
+        return True
+
+    def receive(self, kind: Kind, datagram: bytes, source: Address, now: float) -> None:
+        """Take a datagram from a checked address."""
+        if kind is Kind.DTLS:
+            self._dtls.feed(datagram)
+            return
+        if self._receive is None:
+            self._counters["srtp_early"] += 1
+            return
+        rtcp = kind is Kind.RTCP
+        data = self._receive.unprotect_rtcp(datagram) if rtcp else self._receive.unprotect_rtp(datagram)
+        if data is None:
+            self._counters["srtp_refused"] += 1
+            return
+        self.ice.heard(source, now)
+        self._counters["rtcp_in" if rtcp else "rtp_in"] += 1
+        self._on_packet(self, rtcp, data, now)
+
+    def send(self, packet: bytes, *, rtcp: bool) -> None:
+        """Encrypt and send; silently dropped while there is no key or no address."""
+        if self._protect is None:
+            return
+        data = self._protect.protect_rtcp(packet) if rtcp else self._protect.protect_rtp(packet)
+        if data is None:
+            self._counters["protect_refused"] += 1
+            return
+        self._counters["rtcp_out" if rtcp else "rtp_out"] += 1
+        self._send(data)
+
+    def detach(self) -> None:
+        """Stop media in both directions before this call returns."""
+        self._wire.dismiss(self._sink)
+        self._receive = self._protect = None
+
+    async def farewell(self) -> None:
+        """Tell the peer that it is over."""
+        await self._dtls.stop()
+
+    def _send(self, datagram: bytes) -> None:
+        if self.ice.selected is not None:
+            self._wire.send(datagram, self.ice.selected)
+
+    def _start_dtls(self) -> None:
+        # Our ClientHello needs an address to go to, so both roles begin with the first check.
+        if not self._started and self._peer_dtls is not None and self.ice.selected is not None:
+            self._started = True
+            self._dtls.start(self._peer_dtls)
+
+    def _got_keys(self, keys: SrtpKeys) -> None:
+        self._receive, self._protect = sessions(keys)
+        self._counters["dtls_connected"] += 1
