@@ -7,7 +7,13 @@ import sys
 from html.parser import HTMLParser
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, TemplateSyntaxError
+from aiohttp import web
+from jinja2 import Environment, TemplateNotFound, TemplateSyntaxError
+from jinja2.meta import find_referenced_templates
+
+from server.http.context import SETTINGS
+from server.http.render import environment
+from server.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 TEMPLATES = ROOT / "web" / "templates"
@@ -54,27 +60,35 @@ def faults_of_markup(source: str) -> list[str]:
     return markup.faults
 
 
+def server_environment() -> Environment:
+    """The server's own template engine: StrictUndefined, with its filters and components."""
+    app = web.Application()
+    app[SETTINGS] = Settings()
+    return environment(ROOT / "web", app)
+
+
+def faults_of_code(engine: Environment, name: str, source: str) -> list[str]:
+    """Why a template does not compile, or names another one that is not there."""
+    try:
+        engine.compile(source, name)
+        for other in find_referenced_templates(engine.parse(source)):
+            engine.get_template(other or name)
+    except TemplateSyntaxError as error:
+        return [f"{error.name or name}:{error.lineno}: {error.message}"]
+    except TemplateNotFound as error:
+        return [f"{name}: there is no template {error.name}"]
+    return []
+
+
 def main() -> int:
     """Print every fault; 0 when there is none."""
-    # autoescape does not matter here: nothing is rendered
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        undefined=StrictUndefined,
-        extensions=["jinja2.ext.i18n"],
-        autoescape=True,
-    )
+    engine = server_environment()
     templates = sorted(TEMPLATES.rglob("*.html"))
-    faults = []
+    faults = [] if templates else ["no templates were found"]
     for path in templates:
-        name = path.relative_to(TEMPLATES).as_posix()
-        try:
-            environment.compile(path.read_text(), name, str(path))
-        except TemplateSyntaxError as error:
-            faults.append(f"{name}:{error.lineno}: {error.message}")
+        faults += faults_of_code(engine, path.relative_to(TEMPLATES).as_posix(), path.read_text())
     for path in [*templates, *sorted((ROOT / "web").glob("*.html"))]:
         faults += [f"{path.relative_to(ROOT)}:{fault}" for fault in faults_of_markup(path.read_text())]
-    if not templates:
-        faults.append("no templates were found")
     for fault in faults:
         print(fault)
     print(f"{len(templates)} templates, {len(faults)} faults")
