@@ -1,0 +1,48 @@
+"""The schema: all tables of all folders, and bringing a database up to them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection
+
+import rooms.tables
+import server.accounts.tables
+import server.appointments.tables
+import server.cases.tables  # noqa: F401 - importing a module of tables puts them into the metadata
+from consent.database import Database
+from consent.tables import Base
+
+METADATA = Base.metadata
+FOLDER = Path(__file__).parent / "migrations"
+
+
+def config(connection: Connection | None = None) -> Config:
+    """Alembic's configuration, without a file."""
+    alembic = Config()
+    alembic.set_main_option("script_location", str(FOLDER))
+    alembic.attributes["connection"] = connection
+    return alembic
+
+
+def head() -> str | None:
+    """The newest revision that this version of the program knows."""
+    return ScriptDirectory.from_config(config()).get_current_head()
+
+
+async def revision(database: Database) -> str | None:
+    """The revision that a database is at; None when it is empty."""
+    async with database.engine.connect() as connection:
+        return await connection.run_sync(lambda sync: MigrationContext.configure(sync).get_current_revision())
+
+
+async def upgrade(database: Database) -> tuple[str | None, str | None]:
+    """Bring the database to the newest revision; returns the revisions before and after."""
+    before = await revision(database)
+    async with database.engine.begin() as connection:
+        await connection.run_sync(lambda sync: command.upgrade(config(sync), "head"))
+    return before, await revision(database)
