@@ -1,8 +1,8 @@
 // The entry of the call page: whose seat this is, the lobby, the call, and how it ends.
 
-import { CallScreen } from "./call/screen";
 import { showEnding } from "./call/closing";
-import { Connection, type Closed, type Entry } from "./connection";
+import { CallScreen } from "./call/screen";
+import { Connection, type Closed } from "./connection";
 import { Devices } from "./devices";
 import { runLobby } from "./lobby/lobby";
 import { waitingRoom } from "./lobby/waiting";
@@ -28,8 +28,8 @@ class Page {
   #seat: SeatReply | null = null;
   #connection: Connection | null = null;
   #quality: Quality | null = null;
-  /** From one way in to the end of it. */
-  #life = new AbortController();
+  /** Until the seat is closed for this page; what comes after it begins with a reload. */
+  readonly #life = new AbortController();
 
   constructor(claim: Claim, screen: HTMLElement) {
     this.#claim = new SeatClaim(claim);
@@ -42,7 +42,7 @@ class Page {
 
   /** The whole way, from the first page. */
   async begin(): Promise<void> {
-    const { signal } = (this.#life = new AbortController());
+    const { signal } = this.#life;
     try {
       const seat = await this.#ask();
       await setLanguage(preferredLanguage(seat.appointment.language));
@@ -54,21 +54,6 @@ class Page {
         connect: () => this.#connect(),
         signal,
       });
-      await this.#meet(seat, connection, signal);
-    } catch (error) {
-      this.#failed(error, signal);
-    }
-  }
-
-  /** Back to a seat that was closed for this page: with what was answered before, without the lobby. */
-  async #comeBack(entry: Entry, open: { microphone: boolean; camera: boolean }): Promise<void> {
-    const { signal } = (this.#life = new AbortController());
-    try {
-      const seat = await this.#ask();
-      if (open.microphone) await this.#devices.openMicrophone().catch(() => undefined);
-      if (open.camera) await this.#devices.openCamera().catch(() => undefined);
-      const connection = this.#connect();
-      await connection.enter(entry);
       await this.#meet(seat, connection, signal);
     } catch (error) {
       this.#failed(error, signal);
@@ -114,22 +99,12 @@ class Page {
     this.#end({ code: error.code, text: error.message });
   }
 
-  #end(closed: Closed): void {
+  #end({ code, text }: Closed): void {
     this.#life.abort();
-    // A moved appointment has a new time to show.
-    if (closed.code === "moved") return location.reload();
-    const { microphone, camera } = this.#devices.value;
-    const open = { microphone: microphone !== null, camera: camera !== null };
     this.#devices.closeAll();
-    const entry = this.#connection?.entry ?? null;
-    const ending = new AbortController();
-    const onReturn = (): void => {
-      ending.abort();
-      void (entry ? this.#comeBack(entry, open) : this.begin());
-    };
-    const staff = this.#seat?.you.kind === "staff";
-    const { id: appointment = "", help_phone: helpPhone = "" } = this.#seat?.appointment ?? {};
-    showEnding(this.#screen, { closed, staff, appointment, helpPhone, onReturn }, ending.signal);
+    const kind = this.#seat?.you.kind ?? "link";
+    const { id: appointment = "", help_phone: phone = "" } = this.#seat?.appointment ?? {};
+    showEnding(this.#screen, { code, text, phone, kind, appointment });
   }
 }
 
@@ -140,15 +115,4 @@ const claim = readClaim(location.hash);
 // Another link pasted into the same tab is another visit.
 window.addEventListener("hashchange", () => location.reload());
 if (claim) await new Page(claim, screen).begin();
-else
-  showEnding(
-    screen,
-    {
-      closed: { code: "link_unknown", text: "" },
-      staff: false,
-      appointment: "",
-      helpPhone: "",
-      onReturn: () => location.reload(),
-    },
-    new AbortController().signal,
-  );
+else showEnding(screen, { code: "link_unknown", text: "", phone: "", kind: "link", appointment: "" });

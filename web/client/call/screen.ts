@@ -1,6 +1,7 @@
 /** The call on the page: puts the parts together and draws them anew whenever something has changed. */
 import type { Connection } from "../connection";
 import { DeviceFault, type Devices } from "../devices";
+import { phoneLink } from "../lobby/frame";
 import { stayAwake } from "../lobby/wake";
 import type { Quality } from "../quality";
 import type { MediaSession } from "../session";
@@ -14,7 +15,6 @@ import { announce, prepareAnnouncements } from "../ui/live";
 import type { Layout } from "./arrangement";
 import { Banners } from "./banners";
 import { Bar, shortcuts, type BarActions } from "./bar";
-import { phoneLink } from "./closing";
 import { devicesDialog, faultWords, keysDialog, listenForShortcuts } from "./dialogs";
 import { HostOrders } from "./host-orders";
 import { KnockAlert } from "./knock-alert";

@@ -51,10 +51,9 @@ export async function runLobby(context: LobbyContext): Promise<LobbyResult> {
 async function untilOpen(frame: Frame, context: LobbyContext): Promise<SeatReply> {
   let { seat } = context;
   while (seat.ticket === null) {
-    const { status, help_phone: helpPhone, id } = seat.appointment;
+    const { status, help_phone: phone, id: appointment } = seat.appointment;
     if (status === "cancelled" || status === "ended") {
-      const ending = { staff: seat.you.kind === "staff", appointment: id, helpPhone, onReturn: () => location.reload() };
-      showEnding(context.screen, { closed: { code: status, text: "" }, ...ending }, context.signal);
+      showEnding(context.screen, { code: status, text: "", phone, kind: seat.you.kind, appointment });
       return new Promise(() => undefined);
     }
     const outcome = await earlyPage(frame, seat, context.refresh);
