@@ -14,7 +14,17 @@ import {
 
 function startComponents(): void {
   document.body.classList.add("js-enabled", "govuk-frontend-supported");
-  const all = [Button, CharacterCount, Checkboxes, ErrorSummary, NotificationBanner, PasswordInput, Radios, SkipLink, Tabs];
+  const all = [
+    Button,
+    CharacterCount,
+    Checkboxes,
+    ErrorSummary,
+    NotificationBanner,
+    PasswordInput,
+    Radios,
+    SkipLink,
+    Tabs,
+  ];
   for (const component of all) createAll(component);
 }
 
@@ -63,7 +73,13 @@ function addOwnTimes(): void {
 
 function wallClock(at: Date, timeZone: string): string {
   const locale = document.documentElement.lang === "en" ? "en-GB" : document.documentElement.lang;
-  const format: Intl.DateTimeFormatOptions = { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", hourCycle: "h23" };
+  const format: Intl.DateTimeFormatOptions = {
+    day: "numeric",
+    month: "short",
+    hour: "2-digit",
+    minute: "2-digit",
+    hourCycle: "h23",
+  };
   try {
     return new Intl.DateTimeFormat(locale, { ...format, timeZone }).format(at);
   } catch {
