@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from rooms.service import Rooms
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from consent.policy import Role
+from rooms.service import Rooms
 from server.appointments import seats
 from server.appointments.tables import Appointment, Seat, Status
 from server.cases.service import Doer
@@ -84,25 +84,18 @@ class Line:
 
 def state_of(appointment: Appointment, now: datetime, *, waiting: int, present: int) -> State:
     """What an appointment is now; ``waiting`` and ``present`` count the people at its door and inside."""
-    if appointment.status == Status.CANCELLED.value:
-        return State.CANCELLED
-    if appointment.status == Status.ENDED.value:
-        return State.ENDED
-    if waiting:
-        return State.WAITING
-    if present:
-        return State.RUNNING
-    if now >= appointment.ends_at:
-        return State.PASSED
+    if appointment.status != Status.PLANNED.value:
+        return State.CANCELLED if appointment.status == Status.CANCELLED.value else State.ENDED
+    if waiting or present:
+        return State.WAITING if waiting else State.RUNNING
     if now >= appointment.starts_at:
-        return State.DUE
+        return State.PASSED if now >= appointment.ends_at else State.DUE
     return State.SOON if now >= appointment.starts_at - SOON else State.LATER
 
 
-async def line(
-    session: AsyncSession, rooms: Rooms, doer: Doer, appointment: Appointment, case: Case, now: datetime
-) -> Line:
+async def line(session: AsyncSession, rooms: Rooms, doer: Doer, found: tuple[Appointment, Case], now: datetime) -> Line:
     """One line of the board."""
+    appointment, case = found
     people = await seats.of_appointment(session, appointment.id, revoked=False)
     mine = next((seat for seat in people if seat.account_id == doer.id), None)
     live = rooms.summary(appointment.id)
@@ -123,4 +116,4 @@ async def lines(
     session: AsyncSession, rooms: Rooms, doer: Doer, found: Sequence[tuple[Appointment, Case]], now: datetime
 ) -> list[Line]:
     """The board's lines in the given order."""
-    return [await line(session, rooms, doer, appointment, case, now) for appointment, case in found]
+    return [await line(session, rooms, doer, each, now) for each in found]

@@ -123,7 +123,7 @@ def read_people(
     clients: Sequence[CaseClient],
     guest_language: str,
 ) -> list[NewSeat]:
-    """Those who are ticked in the lists (names that are not offered count for nothing), and the guests who are written."""
+    """Those who are ticked (whoever is not offered counts for nothing), and the guests whose names are written."""
     chosen_team = form.choices("team", [member.account_id for member in team])
     chosen_clients = form.choices("client", [client.id for client in clients])
     people = [

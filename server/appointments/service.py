@@ -1,4 +1,4 @@
-"""What can be done with appointments: plan, move, cancel, restore, end; and what a live meeting needs to know of them."""
+"""What can be done with appointments: plan, move, cancel, restore, end; and what a live meeting must know of them."""
 
 from __future__ import annotations
 
@@ -160,7 +160,7 @@ async def end(session: AsyncSession, appointment_id: str, at: datetime) -> None:
 
 
 async def seat_context(session: AsyncSession, seat_id: str, now: datetime | None = None) -> SeatContext:
-    """What the page of this seat needs. Raises LinkError ``link_unknown``; for whoever has a link, see ``link_context``."""
+    """What the page of this seat needs. Raises LinkError ``link_unknown``. By link, use ``link_context``."""
     found = (
         await session.execute(
             select(Seat, Appointment).join(Appointment, Appointment.id == Seat.appointment_id).where(Seat.id == seat_id)

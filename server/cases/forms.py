@@ -40,7 +40,7 @@ def read_case(form: Form, _: Translator, languages: list[str]) -> CaseFields | N
 
 
 def read_client(form: Form, _: Translator, languages: list[str], suffix: str = "") -> NewClient | None:
-    """One client, or None after noting what is wrong. Fields are ``client_alias``, ``client_language``, ``client_phone``."""
+    """One client, or None after noting what is wrong; the fields' names begin with ``client_``."""
     alias = form.text(
         f"client_alias{suffix}",
         _("Write how the team calls this client, for example “Olia's mother”."),

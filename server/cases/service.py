@@ -153,7 +153,7 @@ async def open_case(
         case_id=case.id,
         details={"alias": alias, "by": doer.name},
     )
-    await _join(session, doer, case, doer)
+    await _join(session, doer, case, await session.get_one(Account, doer.id))
     for client in first_clients:
         await add_client(session, doer, case, client)
     return case
@@ -277,10 +277,9 @@ async def note_reading(
         )
 
 
-async def _join(session: AsyncSession, doer: Doer, case: Case, member: Doer) -> None:
+async def _join(session: AsyncSession, doer: Doer, case: Case, account: Account) -> None:
     now = datetime.now(UTC)
-    role = Role(member.role).value
-    session.add(TeamMember(case_id=case.id, account_id=member.id, role=role, since=now))
+    session.add(TeamMember(case_id=case.id, account_id=account.id, role=account.role, since=now))
     await session.flush()
     append(
         session,
@@ -288,7 +287,7 @@ async def _join(session: AsyncSession, doer: Doer, case: Case, member: Doer) -> 
         actor=account_actor(doer.id),
         at=now,
         case_id=case.id,
-        details={"account": member.id, "name": member.name, "role": role, "by": doer.name},
+        details={"account": account.id, "name": account.name, "role": account.role, "by": doer.name},
     )
 
 

@@ -1,0 +1,94 @@
+"""Words of the session record: a sentence for each kind of moment, and for how it came out for a person."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from consent.events import Tag
+from server.i18n import N_, Translator
+from server.sessions.record import Moment, Outcome, Phase
+
+MOMENTS: Mapping[Tag, str] = {
+    Tag.PLANNED: N_("The appointment was planned"),
+    Tag.MOVED: N_("The appointment was moved"),
+    Tag.CANCELLED: N_("The appointment was cancelled"),
+    Tag.RESTORED: N_("The cancellation was taken back"),
+    Tag.INVITED: N_("%(name)s was invited"),
+    Tag.INVITATION_REVOKED: N_("The invitation of %(name)s was taken back"),
+    Tag.WAITED: N_("%(name)s came to the waiting room"),
+    Tag.ADMITTED: N_("%(name)s was let in"),
+    Tag.DECLINED: N_("%(name)s was not let in"),
+    Tag.JOINED: N_("%(name)s joined"),
+    Tag.DROPPED: N_("The connection of %(name)s broke"),
+    Tag.RETURNED: N_("%(name)s came back"),
+    Tag.MOVED_DEVICE: N_("%(name)s went on with another device"),
+    Tag.LEFT: N_("%(name)s left"),
+    Tag.REMOVED: N_("%(name)s was removed"),
+    Tag.MUTED: N_("The sound of %(name)s was turned off for all"),
+    Tag.HELPER_STATED: N_("%(name)s: somebody is with this person"),
+    Tag.HOST_CHANGED: N_("%(name)s became the host"),
+    Tag.LOCKED: N_("The meeting was closed to newcomers"),
+    Tag.UNLOCKED: N_("The meeting was opened to newcomers again"),
+    Tag.MEDIA_PAUSED: N_("Sound and picture were paused: nobody of the team was there"),
+    Tag.MEDIA_RESUMED: N_("Sound and picture went on"),
+    Tag.ENDED: N_("The meeting ended"),
+}
+ALONE = N_("%(name)s: nobody else is with this person")
+NEW_LINK = N_("The link of %(name)s was replaced by a new one")
+IN_WAITING_ROOM: Mapping[Tag, str] = {
+    Tag.DROPPED: N_("The connection of %(name)s broke in the waiting room"),
+    Tag.RETURNED: N_("%(name)s came back to the waiting room"),
+    Tag.LEFT: N_("%(name)s left the waiting room"),
+}
+SOMEBODY = N_("Somebody")
+
+OUTCOMES: Mapping[Outcome, str] = {
+    Outcome.ATTENDED: N_("attended"),
+    Outcome.ONLY_WAITED: N_("only waited, did not take part"),
+    Outcome.DECLINED: N_("was not let in"),
+    Outcome.NO_SHOW: N_("did not come"),
+    Outcome.EXPECTED: N_("expected"),
+    Outcome.UNINVITED: N_("invitation taken back"),
+}
+
+PHASES: Mapping[Phase, tuple[str, str]] = {
+    Phase.PLANNED: (N_("not begun yet"), "neutral"),
+    Phase.RUNNING: (N_("in progress"), "ok"),
+    Phase.ENDED: (N_("ended"), "neutral"),
+    Phase.NOT_HELD: (N_("did not take place"), "warn"),
+    Phase.CANCELLED: (N_("cancelled"), "danger"),
+}
+"""Label and tone."""
+
+ENDS: Mapping[Tag, str] = {
+    Tag.LEFT: N_("left"),
+    Tag.DROPPED: N_("connection broke"),
+    Tag.REMOVED: N_("removed"),
+    Tag.ENDED: N_("meeting ended"),
+}
+
+
+def sentence(moment: Moment, _: Translator) -> str:
+    """What happened, as one sentence in the translator's language."""
+    text = MOMENTS[moment.tag]
+    if moment.details.get("phase") == "waiting":
+        text = IN_WAITING_ROOM.get(moment.tag, text)
+    elif moment.tag is Tag.HELPER_STATED and not moment.details.get("with_helper"):
+        text = ALONE
+    elif moment.tag is Tag.INVITATION_REVOKED and moment.details.get("new_link"):
+        text = NEW_LINK
+    values: dict[str, Any] = {"name": moment.name or _(SOMEBODY)}
+    return _(text) % values
+
+
+def length(total: timedelta, _: Translator) -> str:
+    """A stretch of time in words: hours and minutes, or seconds when it was shorter than a minute."""
+    seconds = int(total.total_seconds())
+    if seconds < 60:
+        return _("%(count)d s") % {"count": seconds}
+    hours, minutes = divmod(seconds // 60, 60)
+    if not hours:
+        return _("%(count)d min") % {"count": minutes}
+    return _("%(hours)d h %(minutes)d min") % {"hours": hours, "minutes": minutes}
