@@ -7,14 +7,12 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from media.control import MediaError
+from media.pool import MediaPool, MediaRoom
 from rooms.effects import RoomError
 from rooms.view import Stream
-
-if TYPE_CHECKING:
-    from media.pool import MediaPool, MediaRoom
 
 Json = dict[str, Any]
 
@@ -121,7 +119,7 @@ class Placement:
         if len(peer.producers) >= MAX_PRODUCERS:
             raise RoomError("too_many_producers")
         async with self._media() as media:
-            made = await media.create_producer(conn, transport_id, kind, source, rtp, paused)
+            made = await media.create_producer(conn, transport_id, kind, source, rtp, paused=paused)
         if peer.transports.get("send") == transport_id:
             peer.producers[made] = Stream(made, peer.seat, kind, source, paused)
         return made

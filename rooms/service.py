@@ -8,13 +8,13 @@ from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import TYPE_CHECKING
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from consent.database import Database, DatabaseBusy
 from consent.events import Tag
 from media.control import MediaEvent, ProducerClosed, TransportClosed, WorkerLost
+from media.pool import MediaPool
 from rooms import journal, outside, tables
 from rooms.effects import Close, Detach, Effect, Mute, PauseMedia, Record, ResumeMedia, RoomError
 from rooms.placement import Placement
@@ -23,9 +23,6 @@ from rooms.registry import Change, Live, Registry
 from rooms.room import Room
 from rooms.seat import Abilities, Arrival, Phase
 from rooms.view import View, look
-
-if TYPE_CHECKING:
-    from media.pool import MediaPool
 
 __all__ = ["MeetingPlan", "Outlet", "PlanStatus", "PlannedSeat", "Rooms", "Summary"]
 
@@ -167,7 +164,7 @@ class Rooms:
     # media, as far as the room must know
 
     def stage(self, conn: str, *, making: bool = False) -> tuple[Placement, str]:
-        """The media of a person's room, and their seat; ``making`` something new is refused while the room is paused."""
+        """The media of a person's room, and their seat; while the room is paused, ``making`` something is refused."""
         live = self._of(conn)
         seat = live.room.inside(conn)
         if seat is None:
