@@ -57,20 +57,14 @@ export class Bar {
     const rest = [this.#layout, this.#audioOnly, this.#flip, this.#devices, this.#keys].map(
       (control) => control.element,
     );
+    const main = [this.#microphone, this.#camera, this.people, this.#more].map((control) => control.element);
     // On a wide screen everything is in one row; on a phone "More" opens the second one.
     this.element = h(
       "footer",
       { class: "bar", "data-open": "false" },
+      h("div", { class: "bar__main" }, ...main),
       h("div", { class: "bar__rest" }, ...rest),
-      h(
-        "div",
-        { class: "bar__main" },
-        this.#microphone.element,
-        this.#camera.element,
-        this.people.element,
-        this.#more.element,
-        this.#leave.element,
-      ),
+      this.#leave.element,
     );
   }
 

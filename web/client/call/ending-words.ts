@@ -41,14 +41,14 @@ export function wordsFor(code: string, text: string): Words {
     case "cancelled":
       return {
         picture: "cross",
-        title: t("The meeting was cancelled"),
+        title: t("The conversation was cancelled"),
         lines: [t("You do not need to do anything. You can close this page.")],
         call: true,
       };
     case "moved":
       return {
         picture: "clock",
-        title: t("The meeting was moved to another time"),
+        title: t("The conversation was moved to another time"),
         lines: [t("Press the button to see the new time.")],
         again: t("Show the new time"),
       };
@@ -56,14 +56,14 @@ export function wordsFor(code: string, text: string): Words {
     case "room_ended":
       return {
         picture: "check",
-        title: t("The meeting is over"),
+        title: t("The conversation is over"),
         lines: [t("Thank you for coming. Your team will tell you what happens next. You can close this page.")],
         call: true,
       };
     case "left":
       return {
         picture: "leave",
-        title: t("You have left the meeting"),
+        title: t("You have left the conversation"),
         lines: [t("You can close this page. If you left by mistake, go back in.")],
         again: t("Go back in"),
         call: true,
@@ -88,7 +88,7 @@ function disturbance(code: string, text: string): Words {
     case "not_invited":
       return {
         picture: "leave",
-        title: t("You are no longer in this meeting"),
+        title: t("You are no longer in this conversation"),
         lines: [t("If you think this is a mistake, call.")],
         call: true,
       };
@@ -96,21 +96,21 @@ function disturbance(code: string, text: string): Words {
       return {
         picture: "lock",
         title: t("Nobody else can come in now"),
-        lines: [t("The meeting has been closed to newcomers. Call if you should be there.")],
+        lines: [t("The conversation has been closed to newcomers. Call if you should be there.")],
         again: t("Try again"),
         call: true,
       };
     case "other_tab":
       return {
         picture: "screen",
-        title: t("The meeting is open in another window"),
+        title: t("The conversation is open in another window"),
         lines: [t("Look for the other window on this device. Or continue here.")],
         again: t("Move the call here"),
       };
     case "moved_device":
       return {
         picture: "screen",
-        title: t("The meeting continues on your other device"),
+        title: t("The conversation continues on your other device"),
         lines: [t("You can close this page. Or come back to this device.")],
         again: t("Use this device"),
       };

@@ -1,5 +1,5 @@
 /** Who waits, who is here and who is not; with the buttons that this person's role allows. */
-import type { HostAction, Person, Snapshot } from "../types";
+import type { HostAction, Person, Role, Snapshot } from "../types";
 import { fill, h, type Child } from "../ui/dom";
 import { t } from "../ui/i18n";
 import { icon, type IconName } from "../ui/icons";
@@ -7,6 +7,9 @@ import { roleName } from "../ui/roles";
 import { clock } from "../ui/times";
 import type { HostOrders } from "./host-orders";
 import { lostWords } from "./tile";
+
+/** Who may have somebody beside them at home. */
+const MAY_HAVE_HELPER: ReadonlySet<Role> = new Set(["client", "representative"]);
 
 export class PeoplePanel {
   readonly element: HTMLElement;
@@ -106,7 +109,9 @@ export class PeoplePanel {
         can.has("mute_others") &&
           !muted &&
           press("mute", person, t("Switch sound off"), "microphone-off", () => this.#orders.mute(person)),
-        can.has("correct_helper") && helperButton(person, () => this.#orders.helper(person)),
+        can.has("correct_helper") &&
+          MAY_HAVE_HELPER.has(person.role) &&
+          helperButton(person, () => this.#orders.helper(person)),
         can.has("remove") && press("remove", person, t("Remove"), "leave", () => this.#orders.remove(person)),
       ],
     );
@@ -163,7 +168,7 @@ export function knockWords(person: Person, zone: string): string {
 }
 
 function helperButton(person: Person, onPress: () => void): HTMLElement {
-  const words = person.with_helper === true ? t("Is alone") : t("Has a helper");
+  const words = person.with_helper === true ? t("Note: is alone") : t("Note: has a helper");
   return press("helper", person, words, person.with_helper === true ? "person" : "two-persons", onPress);
 }
 

@@ -11,6 +11,7 @@ import type { Person, SeatReply, Snapshot } from "../types";
 import { fill, h, setText } from "../ui/dom";
 import { quickExitButton, watchExitKeys } from "../ui/exit";
 import { t } from "../ui/i18n";
+import { icon } from "../ui/icons";
 import { announce, prepareAnnouncements } from "../ui/live";
 import type { Layout } from "./arrangement";
 import { Banners } from "./banners";
@@ -66,12 +67,12 @@ export class CallScreen {
       screen,
       h(
         "div",
-        { class: "call" },
+        { class: byLink ? "call call--by-link" : "call" },
         h(
           "header",
           { class: "call__head" },
           h("div", { class: "call__about" }, heading, this.#status),
-          byLink && seat.appointment.help_phone !== "" && phoneLink(seat.appointment.help_phone),
+          byLink && seat.appointment.help_phone !== "" && shortPhoneLink(seat.appointment.help_phone),
           byLink && quickExitButton(),
         ),
         h(
@@ -288,6 +289,13 @@ export class CallScreen {
       this.#say(faultWords(error));
     }
   }
+}
+
+/** Just the number: it stays in sight during the whole call, on small screens too. */
+function shortPhoneLink(phone: string): HTMLElement {
+  const label = t("Help by phone: {phone}", { phone });
+  const href = `tel:${phone.replace(/[^\d+]/g, "")}`;
+  return h("a", { class: "button call__phone", href, "aria-label": label }, icon("phone"), phone);
 }
 
 function announceChange(person: Person, before: Person["phase"] | undefined): void {

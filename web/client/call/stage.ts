@@ -46,6 +46,7 @@ export class Stage {
     );
     this.element.dataset["layout"] = stage.length > 0 ? "speaker" : "grid";
     this.element.dataset["count"] = String(people.length);
+    this.#list.style.setProperty("--rest", String(rest.length));
     for (const [seat, tile] of this.#tiles) tile.element.classList.toggle("tile--large", stage.includes(seat));
     this.#order([...stage, ...rest]);
   }

@@ -61,6 +61,8 @@ export class Tile {
     this.element.classList.toggle("tile--mirrored", view.mirrored);
     this.element.classList.toggle("tile--own", view.own);
     this.element.classList.toggle("tile--lost", person.phase === "lost");
+    // Oneself large is of no use to anybody.
+    this.#pin.hidden = view.own && !view.pinned;
     setText(this.#initials, initials(person.name) || "·");
     setText(this.#name, view.own ? t("{name} (you)", { name: person.name }) : person.name);
     setText(this.#role, roleName(person.role));
