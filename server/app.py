@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
 from aiohttp import web
 
 from consent.database import Database
-from server import files, health, logs, metrics
+from server import files, health, live, logs, metrics
 from server.accounts import admin
+from server.accounts import demo as demo_sign_in
 from server.accounts import sessions as sign_ins
 from server.accounts import views as accounts
 from server.accounts.passwords import Passwords
+from server.appointments import invitations
+from server.appointments import views as appointments
+from server.cases import views as cases
 from server.cases.service import team_role
 from server.files import DIST
-from server.health import DRAIN, MEDIA_ALIVE, Drain
+from server.health import DRAIN, Drain
 from server.http import csrf, problems, security
 from server.http.context import CATALOGS, DATABASE, JINJA, SECRETS, SETTINGS, TEAM_ROLE
 from server.http.guard import RefusalRecorder
@@ -23,10 +25,12 @@ from server.http.render import environment
 from server.i18n import Catalogs
 from server.metrics import METRICS, Metrics
 from server.secrets import Secrets
+from server.sessions import views as records
 from server.settings import ROOT, Settings
 
 WEB = ROOT / "web"
 MAX_BODY = 256 * 1024
+FEATURES = (files, health, metrics, accounts, admin, cases, appointments, invitations, records)
 
 
 def build(settings: Settings, secrets: Secrets) -> web.Application:
@@ -52,14 +56,10 @@ def build(settings: Settings, secrets: Secrets) -> web.Application:
     app[DRAIN] = Drain()
     app[sign_ins.PASSWORDS] = Passwords()
     app[TEAM_ROLE] = team_role
-    app[MEDIA_ALIVE] = lambda: True
     security.install(app)
-    for feature in (files, health, metrics, accounts, admin):
+    for feature in FEATURES:
         app.add_routes(feature.routes())
-    app.cleanup_ctx.append(_database)
+    if settings.demo:
+        app.add_routes(demo_sign_in.routes())
+    live.compose(app)
     return app
-
-
-async def _database(app: web.Application) -> AsyncIterator[None]:
-    yield
-    await app[DATABASE].close()

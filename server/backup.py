@@ -10,6 +10,8 @@ import shutil
 import sqlite3
 import tarfile
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -43,10 +45,10 @@ def backup(settings: Settings, target: Path, now: datetime | None = None) -> Pat
         target /= f"poruch-{now:%Y%m%d-%H%M%S}.backup"
     if target.exists():
         raise BackupError(f"{target} exists already. Choose another name.")
-    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".poruch-backup-") as folder:
-        copy = Path(folder) / DATABASE_NAME
+    with _folder_in(target.parent, ".poruch-backup-") as folder:
+        copy = folder / DATABASE_NAME
         _copy_database(source, copy)
-        key = Path(folder) / secrets.FILE_NAME
+        key = folder / secrets.FILE_NAME
         shutil.copyfile(settings.data_dir / secrets.FILE_NAME, key)
         manifest = {
             "format": FORMAT,
@@ -54,7 +56,7 @@ def backup(settings: Settings, target: Path, now: datetime | None = None) -> Pat
             "made_at": now.isoformat(timespec="seconds"),
             "sha256": {file.name: _sha256(file) for file in (copy, key)},
         }
-        _pack(Path(folder) / "packed", manifest, (copy, key)).replace(target)
+        _pack(folder / "packed", manifest, (copy, key)).replace(target)
     return target
 
 
@@ -64,9 +66,12 @@ def restore(settings: Settings, source: Path, *, force: bool = False) -> None:
     What was there before is kept beside it under a name that begins with ``before-restore-``.
     """
     place = _database_file(settings)
-    with only_server(settings.data_dir), tempfile.TemporaryDirectory(dir=settings.data_dir, prefix=".restore-") as folder:
-        _unpack(source, Path(folder))
-        old = [each for each in settings.data_dir.iterdir() if each.name not in {LOCK_NAME, Path(folder).name}]
+    with (
+        only_server(settings.data_dir),
+        tempfile.TemporaryDirectory(dir=settings.data_dir, prefix=".restore-") as folder,
+    ):
+        _unpack(source, folder)
+        old = [each for each in settings.data_dir.iterdir() if each.name not in {LOCK_NAME, folder.name}]
         if old and not force:
             raise BackupError(
                 f"{settings.data_dir} is not empty. Choose an empty data_dir, or add --force to move aside what is there."
@@ -77,8 +82,15 @@ def restore(settings: Settings, source: Path, *, force: bool = False) -> None:
             for each in old:
                 if not each.name.startswith("before-restore-"):
                     each.replace(aside / each.name)
-        (Path(folder) / secrets.FILE_NAME).replace(settings.data_dir / secrets.FILE_NAME)
-        (Path(folder) / DATABASE_NAME).replace(place)
+        (folder / secrets.FILE_NAME).replace(settings.data_dir / secrets.FILE_NAME)
+        (folder / DATABASE_NAME).replace(place)
+
+
+@contextmanager
+def _folder_in(parent: Path, prefix: str) -> Iterator[Path]:
+    """A private folder on the same file system, so that its files can be moved to their place at once."""
+    with tempfile.TemporaryDirectory(dir=parent, prefix=prefix) as folder:
+        yield Path(folder)
 
 
 def _database_file(settings: Settings) -> Path:
@@ -135,7 +147,9 @@ def _unpack(source: Path, folder: Path) -> None:
         with tarfile.open(source, "r:gz") as archive:
             manifest = json.loads(_member(archive, MANIFEST_NAME))
             if manifest["format"] != FORMAT:
-                raise BackupError(f"{source} was made by another version ({manifest['version']}). Use that one to restore.")
+                raise BackupError(
+                    f"{source} was made by another version ({manifest['version']}). Use that one to restore."
+                )
             for name in MEMBERS:
                 body = _member(archive, name)
                 if hashlib.sha256(body).hexdigest() != manifest["sha256"][name]:

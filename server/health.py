@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 from sqlalchemy import text
@@ -11,8 +11,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from consent.database import DatabaseBusy
 from server.http.context import DATABASE
 
-MEDIA_ALIVE: web.AppKey[Callable[[], bool]] = web.AppKey("media_alive")
-"""Says whether at least one media worker runs."""
+MEDIA_ALIVE: web.AppKey[Callable[[], Awaitable[bool]]] = web.AppKey("media_alive")
+"""Says whether at least one media worker runs and answers."""
 
 
 class Drain:
@@ -39,7 +39,7 @@ async def ready(request: web.Request) -> web.Response:
     """The database takes writes, a media worker runs, and the server is not stopping."""
     checks = {
         "database": await _writable(request),
-        "media": request.app[MEDIA_ALIVE](),
+        "media": await request.app[MEDIA_ALIVE](),
         "accepting": not request.app[DRAIN].begun,
     }
     good = all(checks.values())

@@ -20,8 +20,10 @@ from aiohttp import web
 from server.http.context import REQUEST_ID
 from server.http.errors import Handler
 
-FIELDS = ("request_id", "method", "route", "status", "duration_ms", "event", "worker", "room", "count")
+FIELDS = ("request_id", "method", "route", "status", "duration_ms", "event", "code", "worker", "room", "count")
 """What ``extra=`` may add; anything else is left out."""
+
+OWN = {"poruch", "server", "signaling", "rooms", "media", "consent"}
 
 access = logging.getLogger("poruch.access")
 
@@ -36,7 +38,7 @@ class JsonLines(logging.Formatter):
             "level": record.levelname.lower(),
             "logger": record.name,
             # Other libraries put addresses and paths into their arguments: their pattern says enough.
-            "message": record.getMessage() if record.name.startswith("poruch") else str(record.msg),
+            "message": record.getMessage() if record.name.split(".")[0] in OWN else str(record.msg),
         }
         line |= {name: getattr(record, name) for name in FIELDS if hasattr(record, name)}
         if record.exc_info and record.exc_info[0] is not None:

@@ -1,0 +1,64 @@
+"""What lives while the application runs: media workers, meetings and sockets, started and stopped in their order."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+from aiohttp import web
+
+from media.control import MediaError
+from media.pool import MediaPool
+from rooms.service import Rooms
+from server.appointments.service import end, load_meeting
+from server.health import MEDIA_ALIVE
+from server.http.context import CATALOGS, DATABASE, MEDIA, ROOMS, SECRETS, SETTINGS
+from server.http.limits import client_address
+from server.serving import CALLS, SAY_DRAINING
+from signaling import tickets
+from signaling.errors import TEXTS
+from signaling.gateway import Gateway
+
+ANSWER_S = 2.0
+
+
+def compose(app: web.Application) -> None:
+    """Wire media, rooms and the gateway together and into the application; they start with it."""
+    settings, catalogs = app[SETTINGS], app[CATALOGS]
+
+    def text(code: str, language: str) -> str:
+        return catalogs.of(language).gettext(TEXTS[code])
+
+    async def media_alive() -> bool:
+        try:
+            return bool(await asyncio.wait_for(pool.stats(), ANSWER_S))
+        except (MediaError, TimeoutError):
+            return False
+
+    async def running(_app: web.Application) -> AsyncIterator[None]:
+        await pool.start()
+        try:
+            await rooms.start()
+            yield
+            await rooms.close()  # records everybody as interrupted by the server, then the sockets may go
+            await gateway.close()
+        finally:
+            await pool.close()
+            await app[DATABASE].close()
+
+    pool = app[MEDIA] = MediaPool(settings)
+    rooms = app[ROOMS] = Rooms(app[DATABASE], pool, load_meeting, ended=end)
+    pool.on_event = rooms.on_media
+    gateway = Gateway(
+        rooms,
+        app[SECRETS].derive(tickets.KEY_PURPOSE),
+        text,
+        origins=settings.origins,
+        address=client_address,
+        default_language=settings.default_language,
+    )
+    gateway.attach(app)
+    app[MEDIA_ALIVE] = media_alive
+    app[CALLS] = lambda: gateway.connections
+    app[SAY_DRAINING] = gateway.drain
+    app.cleanup_ctx.append(running)
