@@ -59,7 +59,7 @@ async def invite(request: web.Request) -> web.Response:
             form.fail("guest_name1", _("Choose a person, or write a guest's name."))
         if not form.ok:
             return await _invite_page(request, session, appointment, case, form)
-        await seats.invite(session, signed_in, appointment, people)
+        await seats.invite(session, signed_in, appointment, people, datetime.now(UTC))
     await rooms(request).appointment_changed(appointment.id)
     raise web.HTTPSeeOther(f"/appointments/{appointment.id}?done=invited")
 
@@ -70,7 +70,7 @@ async def renew_link(request: web.Request) -> web.Response:
         appointment, _, signed_in = await _open_appointment(request, session)
         seat = await _seat(request, session, appointment)
         try:
-            seats.renew_link(session, signed_in, appointment, seat)
+            seats.renew_link(session, signed_in, appointment, seat, datetime.now(UTC))
         except seats.TooManyLinks as error:
             raise Problem("too_many_links", TOO_MANY, status=409) from error
     await rooms(request).close_seat(seat.id, "revoked")
@@ -83,7 +83,7 @@ async def revoke(request: web.Request) -> web.Response:
     async with database(request).write() as session:
         appointment, _, signed_in = await _open_appointment(request, session)
         seat = await _seat(request, session, appointment)
-        seats.revoke(session, signed_in, appointment, seat)
+        seats.revoke(session, signed_in, appointment, seat, datetime.now(UTC))
     await rooms(request).close_seat(seat.id, "revoked")
     await rooms(request).appointment_changed(appointment.id)
     raise web.HTTPSeeOther(f"/appointments/{appointment.id}?done=revoked#seat-{seat.id}")

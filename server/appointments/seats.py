@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -52,7 +52,9 @@ async def of_account(session: AsyncSession, appointment_id: str, account_id: str
     )
 
 
-async def invite(session: AsyncSession, doer: Doer, appointment: Appointment, people: Sequence[NewSeat]) -> list[Seat]:
+async def invite(
+    session: AsyncSession, doer: Doer, appointment: Appointment, people: Sequence[NewSeat], now: datetime
+) -> list[Seat]:
     """Give each person a seat. A team member who was uninvited before gets the same seat back."""
     taken = {seat.account_id or seat.client_id: seat for seat in await of_appointment(session, appointment.id)}
     seats = []
@@ -74,25 +76,25 @@ async def invite(session: AsyncSession, doer: Doer, appointment: Appointment, pe
             continue
         else:
             _next_link(seat)
-        _note_invited(session, doer, appointment, seat)
+        _note_invited(session, doer, appointment, seat, now)
         seats.append(seat)
     return seats
 
 
-def renew_link(session: AsyncSession, doer: Doer, appointment: Appointment, seat: Seat) -> None:
+def renew_link(session: AsyncSession, doer: Doer, appointment: Appointment, seat: Seat, now: datetime) -> None:
     """A new link; the one before stops working. Brings back somebody who was uninvited, too. Raises TooManyLinks."""
     if seat.revoked_at is None:
-        _note_revoked(session, doer, appointment, seat, datetime.now(UTC), new_link=True)
+        _note_revoked(session, doer, appointment, seat, now, new_link=True)
     _next_link(seat)
-    _note_invited(session, doer, appointment, seat)
+    _note_invited(session, doer, appointment, seat, now)
 
 
-def revoke(session: AsyncSession, doer: Doer, appointment: Appointment, seat: Seat) -> None:
+def revoke(session: AsyncSession, doer: Doer, appointment: Appointment, seat: Seat, now: datetime) -> None:
     """Take the invitation back; doing it twice changes nothing."""
     if seat.revoked_at is not None:
         return
-    seat.revoked_at = datetime.now(UTC)
-    _note_revoked(session, doer, appointment, seat, seat.revoked_at, new_link=False)
+    seat.revoked_at = now
+    _note_revoked(session, doer, appointment, seat, now, new_link=False)
 
 
 async def revoke_account(session: AsyncSession, doer: Doer, case_id: str, account_id: str, now: datetime) -> list[str]:
@@ -111,7 +113,7 @@ async def revoke_account(session: AsyncSession, doer: Doer, case_id: str, accoun
     for seat, appointment in found:
         # What is long over stays as it was: they were invited then.
         if not appointment.is_over(now):
-            revoke(session, doer, appointment, seat)
+            revoke(session, doer, appointment, seat, now)
             closed.append(seat.id)
     return closed
 
@@ -123,11 +125,12 @@ def _next_link(seat: Seat) -> None:
     seat.revoked_at = None
 
 
-def _note_invited(session: AsyncSession, doer: Doer, appointment: Appointment, seat: Seat) -> None:
+def _note_invited(session: AsyncSession, doer: Doer, appointment: Appointment, seat: Seat, at: datetime) -> None:
     append(
         session,
         Tag.INVITED,
         actor=account_actor(doer.id),
+        at=at,
         case_id=appointment.case_id,
         session_id=appointment.id,
         details={

@@ -116,7 +116,7 @@ async def plan(
     session.add(appointment)
     await session.flush()
     _note(session, Tag.PLANNED, doer, appointment, at=now, details=_told(appointment))
-    await seats.invite(session, doer, appointment, people)
+    await seats.invite(session, doer, appointment, people, now)
     return appointment
 
 

@@ -9,6 +9,7 @@ from aiohttp import web
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from consent.policy import Action
+from consent.tables import new_id
 from server.appointments import board, links, qr, seats, service, times
 from server.appointments.forms import GUEST_ROWS, first_values, read_plan, read_when, when_values
 from server.appointments.tables import Appointment, Seat, Status
@@ -193,7 +194,12 @@ async def join(request: web.Request) -> web.Response:
         raise Problem("cancelled", REFUSED["cancelled"], status=409)
     if appointment.is_over(now):
         raise Problem("over", REFUSED["over"], status=409)
-    code = tickets.issue(secrets(request).derive("ticket"), "entry", {"seat": seat.id}, now + ENTRY_CODE_LIVES)
+    code = tickets.issue(
+        secrets(request).derive(tickets.KEY_PURPOSE),
+        tickets.Kind.ENTRY,
+        {"seat": seat.id, "nonce": new_id()},
+        now + ENTRY_CODE_LIVES,
+    )
     raise web.HTTPSeeOther(f"/call#c={code}")
 
 
