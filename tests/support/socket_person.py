@@ -1,0 +1,78 @@
+"""Somebody who comes by link without a browser: the seat's ticket, the socket, and the room's snapshots."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlsplit
+
+import aiohttp
+import socketio
+
+from tests.support.page import PATIENCE_S
+
+
+class Refused(Exception):
+    """The server said no; `code` is the protocol's."""
+
+    def __init__(self, error: dict[str, str]) -> None:
+        super().__init__(f"{error['code']}: {error['text']}")
+        self.code = error["code"]
+
+
+class SocketPerson:
+    """One connection; `state` is the last snapshot."""
+
+    def __init__(self, http: aiohttp.ClientSession) -> None:
+        self._http = http
+        self._socket = socketio.AsyncClient(reconnection=False, http_session=http)
+        self._news = asyncio.Condition()
+        self.state: dict[str, Any] = {}
+        self._socket.on("room.state", self._told)
+
+    @classmethod
+    async def come(cls, invitation: str) -> SocketPerson:
+        """Open the invitation and enter: afterwards this person waits to be let in."""
+        address = urlsplit(invitation)
+        origin = f"{address.scheme}://{address.netloc}"
+        device = secrets.token_hex(16)
+        http = aiohttp.ClientSession(headers={"Origin": origin})
+        body = {"link": address.fragment.removeprefix("i="), "device": device, "language": "en"}
+        async with http.post(f"{origin}/api/seat", json=body) as answer:
+            seat = await answer.json()
+        if "error" in seat:
+            await http.close()
+            raise Refused(seat["error"])
+        person = cls(http)
+        await person._socket.connect(
+            origin, transports=["websocket"], socketio_path="socket", auth={"ticket": seat["ticket"]}
+        )
+        abilities = {"audio": True, "video": True}
+        await person.request("room.enter", {"device": device, "with_helper": False, "abilities": abilities})
+        return person
+
+    async def request(self, event: str, data: dict[str, Any]) -> dict[str, Any]:
+        """One event and its answer. Raises Refused."""
+        answer = await self._socket.call(event, data, timeout=30)
+        if not answer["ok"]:
+            raise Refused(answer["error"])
+        result: dict[str, Any] = answer["data"]
+        return result
+
+    async def until(self, condition: Callable[[dict[str, Any]], Any]) -> Any:
+        """Wait until something holds of the snapshot, and return it."""
+        async with asyncio.timeout(PATIENCE_S), self._news:
+            await self._news.wait_for(lambda: self.state and condition(self.state))
+            return condition(self.state)
+
+    async def _told(self, state: dict[str, Any]) -> None:
+        async with self._news:
+            self.state = state
+            self._news.notify_all()
+
+    async def leave(self) -> None:
+        """Go, and close the connection."""
+        await self._socket.disconnect()
+        await self._http.close()

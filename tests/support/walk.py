@@ -1,0 +1,156 @@
+"""The steps that people take, in their own words: signing in, planning, arriving, letting in, seeing and hearing."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from tests.support.chromium import ChromiumPage
+from tests.support.demo import Demo
+from tests.support.media_seen import hears, hears_no_more, sees, sees_no_more
+from tests.support.page import Page
+
+PHONE = {"width": 390, "height": 844}
+DESK = {"width": 1280, "height": 800}
+KYIV = ZoneInfo("Europe/Kyiv")
+
+
+@dataclass(frozen=True)
+class Meeting:
+    """An appointment: its page for the team, and the client's link."""
+
+    url: str
+    invitation: str
+
+
+async def sign_in(page: Page, demo: Demo, role: str, number: int = 0) -> None:
+    """Sign in as the staff member with this role, and read everything in English from now on."""
+    await page.goto(demo.sign_in_url(role, number))
+    await page.click("link", "English")
+    await page.find("button", "Sign out")
+
+
+async def plan(page: ChromiumPage, demo: Demo, *, minutes_ahead: int = 1) -> Meeting:
+    """Plan an appointment of the demo's case with its whole team, by the form that a case manager uses."""
+    await page.goto(f"{demo.links['case_url']}/appointments/new")
+    starts = datetime.now(UTC).astimezone(KYIV) + timedelta(minutes=minutes_ahead)
+    await page.fill("Day", f"{starts:%Y-%m-%d}")
+    await page.fill("Time", f"{starts:%H:%M}")
+    for box in await page.raw.get_by_role("checkbox").all():
+        await box.check()
+    await page.click("button", "Plan the appointment")
+    return await meeting(page)
+
+
+async def meeting(page: ChromiumPage) -> Meeting:
+    """The meeting whose page is open."""
+    link = page.raw.get_by_role("textbox", name="Link for").first
+    invitation = await link.input_value()
+    return Meeting((await page.url()).partition("?")[0], invitation)
+
+
+async def join(page: Page, url: str) -> None:
+    """From the appointment's page into the call, as a member of the team."""
+    await page.goto(url)
+    await page.click("button", "Join")
+    await page.wait_for("location.pathname === '/call'")
+    await in_english(page)
+    await page.click("button", "Join", exact=True)
+    await page.find("button", "Leave")
+
+
+async def in_english(page: Page) -> None:
+    """Choose English on a page of the lobby, as anybody can."""
+    await page.click("button", "English")
+    await page.wait_for("document.documentElement.lang === 'en'")
+
+
+async def arrive(page: Page, invitation: str, *, helper: bool = False) -> None:
+    """From the link through the device check into the waiting room, by big buttons only."""
+    await page.goto(invitation)
+    await in_english(page)
+    await page.click("button", "Begin")
+    await page.click("button", "Switch on the microphone")
+    await page.find("heading", "Can we hear you?")
+    await page.click("button", "Next")
+    await page.click("button", "Play a sound")
+    await page.click("button", "I hear it")
+    await page.click("button", "Switch on the camera")
+    await page.find("heading", "This is your picture")
+    await page.click("button", "Next")
+    await page.click("button", "Someone is with me" if helper else "I am alone")
+    await page.click("button", "I am ready")
+    await waits(page)
+
+
+async def waits(page: Page) -> None:
+    """Stand in the waiting room."""
+    await page.find("heading", "Please wait here")
+
+
+async def let_in(host: Page, name: str) -> None:
+    """The host sees who knocks and lets that person in."""
+    await host.see(f"{name}. ")
+    await host.click("button", "Let in", exact=True)
+
+
+async def is_in(page: Page) -> None:
+    """Stand in the call."""
+    await page.find("button", "Leave")
+    await page.find("button", "Microphone")
+
+
+async def open_people(page: Page) -> None:
+    """Open the list of people, where the host's orders are."""
+    if not await page.evaluate("Boolean(document.querySelector('aside.panel:not([hidden])'))"):
+        await page.click("button", "People")
+    await page.wait_for("document.querySelector('aside.panel:not([hidden])')")
+
+
+def tile(name: str) -> str:
+    """A JavaScript expression for the tile of this person."""
+    return (
+        "[...document.querySelectorAll('.tile')]"
+        f".find(tile => tile.querySelector('.tile__name').textContent.includes({json.dumps(name)}))"
+    )
+
+
+def picture(name: str) -> str:
+    """A JavaScript expression for the video of this person."""
+    return f"{tile(name)}?.querySelector('video')"
+
+
+def voice(number: int) -> str:
+    """A JavaScript expression for the n-th voice of the others."""
+    return f"document.querySelectorAll('audio')[{number}]"
+
+
+async def sees_and_hears(page: Page, *names: str) -> None:
+    """A moving picture of each of these people, and as many voices."""
+    for name in names:
+        await sees(page, picture(name))
+    await page.wait_for(f"document.querySelectorAll('audio').length === {len(names)}")
+    for number in range(len(names)):
+        await hears(page, voice(number))
+
+
+async def all_meet(people: Mapping[str, Page]) -> None:
+    """Each of these people, by name, sees and hears all the others."""
+    await asyncio.gather(
+        *(sees_and_hears(page, *(other for other in people if other != name)) for name, page in people.items())
+    )
+
+
+async def sees_nobody(page: Page, name: str) -> None:
+    """That person's picture stands still or is gone, and no voice sounds."""
+    await sees_no_more(page, picture(name))
+    await hears_no_more(page, voice(0))
+
+
+async def says_of(page: Page, name: str, words: str) -> None:
+    """Wait until the tile of this person says so."""
+    await page.wait_for(f"{tile(name)}?.innerText.includes({json.dumps(words)})")
