@@ -50,8 +50,8 @@ export class Tile {
       "li",
       { class: "tile", "data-seat": seat },
       h("div", { class: "tile__face" }, this.#initials, this.#video),
-      h("div", { class: "tile__words" }, h("p", { class: "tile__who" }, this.#name, " ", this.#role), this.#states),
       this.#pin,
+      h("div", { class: "tile__words" }, h("p", { class: "tile__who" }, this.#name, " ", this.#role), this.#states),
     );
   }
 
