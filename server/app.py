@@ -24,13 +24,14 @@ from server.http.limits import LIMITS, Limits
 from server.http.render import environment
 from server.i18n import Catalogs
 from server.metrics import METRICS, Metrics
+from server.seats import views as seats
 from server.secrets import Secrets
 from server.sessions import views as records
 from server.settings import ROOT, Settings
 
 WEB = ROOT / "web"
 MAX_BODY = 256 * 1024
-FEATURES = (files, health, metrics, accounts, admin, cases, appointments, invitations, records)
+FEATURES = (files, health, metrics, accounts, admin, cases, appointments, invitations, seats, records)
 
 
 def build(settings: Settings, secrets: Secrets) -> web.Application:

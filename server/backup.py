@@ -66,15 +66,12 @@ def restore(settings: Settings, source: Path, *, force: bool = False) -> None:
     What was there before is kept beside it under a name that begins with ``before-restore-``.
     """
     place = _database_file(settings)
-    with (
-        only_server(settings.data_dir),
-        tempfile.TemporaryDirectory(dir=settings.data_dir, prefix=".restore-") as folder,
-    ):
+    with only_server(settings.data_dir), _folder_in(settings.data_dir, ".restore-") as folder:
         _unpack(source, folder)
         old = [each for each in settings.data_dir.iterdir() if each.name not in {LOCK_NAME, folder.name}]
         if old and not force:
             raise BackupError(
-                f"{settings.data_dir} is not empty. Choose an empty data_dir, or add --force to move aside what is there."
+                f"{settings.data_dir} is not empty. Choose an empty data_dir, or move aside what is there with --force."
             )
         if old:
             aside = settings.data_dir / f"before-restore-{datetime.now(UTC):%Y%m%d-%H%M%S-%f}"

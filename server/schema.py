@@ -10,13 +10,15 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 
-import rooms.tables
-import server.accounts.tables
-import server.appointments.tables
-import server.cases.tables  # noqa: F401 - importing a module of tables puts them into the metadata
 from consent.database import Database
 from consent.tables import Base
+from rooms import tables as _rooms
+from server.accounts import tables as _accounts
+from server.appointments import tables as _appointments
+from server.cases import tables as _cases
 
+# A folder's tables are in the metadata once their module has been imported.
+FOLDERS_WITH_TABLES = (_rooms, _accounts, _appointments, _cases)
 METADATA = Base.metadata
 FOLDER = Path(__file__).parent / "migrations"
 

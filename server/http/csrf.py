@@ -19,6 +19,14 @@ SAFE = {"GET", "HEAD", "OPTIONS"}
 _VISIT: web.RequestKey[str] = web.RequestKey("visit", str)
 
 
+class WrongOrigin(Problem):
+    """A browser says that another site asked."""
+
+    status = 403
+    code = "wrong_origin"
+    text = N_("This page may not connect to the meeting.")
+
+
 class ForeignRequest(Problem):
     """It did not come from one of our own pages."""
 
@@ -34,25 +42,28 @@ def token(request: web.Request) -> str:
     return hmac.new(request.app[SECRETS].derive("csrf"), binding.encode(), hashlib.sha256).hexdigest()
 
 
-def check_origin(request: web.Request) -> None:
-    """Refuse what a browser says comes from another site. Raises ForeignRequest."""
+def from_us(request: web.Request) -> bool:
+    """Whether the browser, as far as it says, sends this from one of our own pages."""
     if request.headers.get("Sec-Fetch-Site", "same-origin") not in {"same-origin", "none"}:
-        raise ForeignRequest
+        return False
     origin = request.headers.get("Origin")
-    if origin is not None and origin not in request.app[SETTINGS].origins:
-        raise ForeignRequest
+    return origin is None or origin in request.app[SETTINGS].origins
 
 
 @web.middleware
 async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Check every request that may change something; no view can forget it."""
     if request.method not in SAFE:
-        check_origin(request)
+        foreign = not from_us(request)
         if request.path.startswith("/api/"):
+            if foreign:
+                raise WrongOrigin
             # JSON cannot be sent across sites without asking first (CORS), and we never answer that question.
             if request.content_type != "application/json":
                 raise Problem("json_only", status=415)
         else:
+            if foreign:
+                raise ForeignRequest
             given = (await request.post()).get(FIELD, "")
             if not isinstance(given, str) or not hmac.compare_digest(given.encode(), token(request).encode()):
                 raise ForeignRequest
