@@ -63,6 +63,7 @@ function copyRow(): HTMLElement {
     class: "lobby__link",
     type: "text",
     readonly: true,
+    hidden: true,
     value: location.href,
     "aria-label": t("Link to this page"),
   });
@@ -73,6 +74,7 @@ function copyRow(): HTMLElement {
       said.textContent = t("The link is copied.");
     } catch {
       // Messengers often forbid the clipboard: the selected text can be copied by hand.
+      link.hidden = false;
       link.focus();
       link.select();
       link.setSelectionRange(0, link.value.length);

@@ -14,12 +14,11 @@ import { buttons, mainButton, notice, quietButton, steps, text, type Frame } fro
 import { meter } from "./meter";
 import { openMicrophone } from "./microphone";
 import { deviceOf, devicePicker } from "./picker";
-import { peopleList } from "./welcome";
 
 /** Resolves when "Join" is pressed; `devices` then holds what is on. */
 export async function staffPage(frame: Frame, devices: Devices, seat: SeatReply, last: Choices): Promise<void> {
   const { appointment, you } = seat;
-  const others = appointment.expected.filter((person) => person.seat !== you.seat);
+  const names = appointment.expected.filter((person) => person.seat !== you.seat).map((person) => person.name).join(", ");
   const starts = new Date(appointment.starts_at);
   devices.setSpeaker(last.speaker);
   const microphone = new Switch("microphone", devices, () => openMicrophone(devices, last.microphoneId));
@@ -30,7 +29,7 @@ export async function staffPage(frame: Frame, devices: Devices, seat: SeatReply,
     title: t("Ready to join?"),
     body: [
       text(t("The conversation begins at {time}.", { time: clockHere(starts, appointment.time_zone) })),
-      others.length > 0 ? peopleList(others) : null,
+      names === "" ? null : text(t("Expected: {names}", { names })),
       h("div", { class: "check" }, camera.draw(alive), microphone.draw(alive)),
       buttons(
         mainButton(t("Join"), () => done(), "check"),

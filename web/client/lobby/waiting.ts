@@ -8,7 +8,7 @@ import { icon } from "../ui/icons";
 import { confirmDialog } from "../ui/dialog";
 import { announce } from "../ui/live";
 import { roleName } from "../ui/roles";
-import { clock, clockHere } from "../ui/times";
+import { clock, clockHere, ownZone } from "../ui/times";
 import { playChime } from "./chime";
 import type { WaitingContext } from "./contract";
 import { buttons, Frame, notice, phoneLink, quietButton, text, type View } from "./frame";
@@ -105,17 +105,17 @@ function view(
       if (people.hasChildNodes() && !here.has(person.seat)) announce(t("{name} is here.", { name: person.name }));
     }
     here = new Set(present.map((person) => person.seat));
-    fill(people, ...team.map((person) => personLine(person, appointment.time_zone)));
+    fill(people, ...team.map(personLine));
     showLate();
   };
   const showLate = (): void => {
     const ends = patienceEnds(Date.parse(appointment.starts_at), cameAt);
-    const isLate = here.size === 0 && now() >= ends;
     const until = clockHere(new Date(ends), appointment.time_zone);
+    const hope = here.size > 0 ? "somebody" : now() >= ends ? "late" : "early";
     // Written anew only when it says something new, because it is read aloud.
-    if (said === `${isLate} ${until}`) return;
-    said = `${isLate} ${until}`;
-    fill(late, ...lateLines(isLate, until, appointment.help_phone));
+    if (said === `${hope} ${until}`) return;
+    said = `${hope} ${until}`;
+    fill(late, ...hopeLines(hope, until, appointment.help_phone));
   };
   const showLink = (link: Connection["link"]["value"]): void => {
     if (link === "away") {
@@ -150,7 +150,7 @@ function view(
   };
 }
 
-function personLine(person: Person, zone: string): HTMLElement {
+function personLine(person: Person): HTMLElement {
   return h(
     "li",
     { class: "lobby__person" },
@@ -159,15 +159,14 @@ function personLine(person: Person, zone: string): HTMLElement {
       "span",
       null,
       h("strong", null, person.name),
-      h("span", { class: "lobby__role" }, roleName(person.role)),
-      h("span", { class: "lobby__presence" }, presence(person, zone)),
+      h("span", { class: "lobby__role" }, `${roleName(person.role)} – ${presence(person)}`),
     ),
   );
 }
 
 /** Whether somebody is there, in words. */
-export function presence(person: Pick<Person, "phase" | "since">, zone: string): string {
-  const time = person.since === null ? null : clock(new Date(person.since), zone);
+export function presence(person: Pick<Person, "phase" | "since">, own: string = ownZone()): string {
+  const time = person.since === null ? null : clock(new Date(person.since), own);
   switch (person.phase) {
     case "in":
       return time === null ? t("is here") : t("is here since {time}", { time });
@@ -182,9 +181,10 @@ export function presence(person: Pick<Person, "phase" | "since">, zone: string):
   }
 }
 
-function lateLines(isLate: boolean, time: string, phone: string): (Node | null)[] {
-  if (phone === "") return [];
-  if (!isLate) return [text(t("If nobody comes by {time}, call {phone}.", { time, phone }))];
+function hopeLines(hope: "somebody" | "early" | "late", time: string, phone: string): (Node | null)[] {
+  if (hope === "somebody") return [text(t("Your team is here. Somebody will let you in."))];
+  if (phone === "") return hope === "late" ? [notice(t("Nobody has come yet."))] : [];
+  if (hope === "early") return [text(t("If nobody comes by {time}, call {phone}.", { time, phone }))];
   return [notice(t("Nobody has come yet. Please call.")), buttons(phoneLink(phone, t("Call:")))];
 }
 
@@ -209,6 +209,7 @@ async function comeIn(context: WaitingContext, speaker: string): Promise<void> {
     const timer = setTimeout(done, WELCOME_MS);
     alive.addEventListener("abort", () => clearTimeout(timer));
     const flash = h("div", { class: "flash", "aria-hidden": "true" });
-    return { picture: "check", title: t("You may come in"), body: [flash] };
+    const title = t("You may come in");
+    return { picture: "check", title, body: [text(t("One moment: you will see the others.")), flash] };
   });
 }

@@ -25,7 +25,7 @@ export async function welcome(frame: Frame, seat: SeatReply): Promise<void> {
   }));
 }
 
-export function peopleList(people: readonly ExpectedPerson[]): HTMLElement {
+function peopleList(people: readonly ExpectedPerson[]): HTMLElement {
   const line = (person: ExpectedPerson): HTMLElement =>
     h(
       "li",

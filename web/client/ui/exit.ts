@@ -29,7 +29,7 @@ export function quickExitButton(): HTMLButtonElement {
     "button",
     { type: "button", class: "button quick-exit", onclick: leaveQuickly },
     icon("leave"),
-    h("span", null, t("Leave this page quickly")),
+    h("span", null, t("Leave quickly")),
   );
 }
 

@@ -17,22 +17,20 @@ export function day(at: Date, zone: string): string {
 }
 
 /**
- * `Sunday, 22 November, 14:00`; where this device's clock shows something else at that moment, both are said, so that
- * somebody abroad does not come an hour late.
+ * `Sunday 22 November, 14:00`; where this device's clock shows something else at that moment, both are said, the
+ * person's own first, so that somebody abroad does not come an hour late.
  */
 export function dayAndClock(at: Date, zone: string, own: string = ownZone()): string {
-  const there = t("{day}, {time}", { day: day(at, zone), time: clock(at, zone) });
-  if (!clocksDiffer(at, zone, own)) return there;
-  const sameDay = day(at, zone) === day(at, own);
-  const here = sameDay ? clock(at, own) : t("{day}, {time}", { day: day(at, own), time: clock(at, own) });
-  return t("{there} ({zone}). On your clock: {here}.", { there, zone: zoneName(at, zone), here });
+  const whole = (where: string): string => t("{day}, {time}", { day: day(at, where), time: clock(at, where) });
+  if (!clocksDiffer(at, zone, own)) return whole(zone);
+  const there = day(at, zone) === day(at, own) ? clock(at, zone) : whole(zone);
+  return t("{here} on your clock ({there} where your team is)", { here: whole(own), there });
 }
 
-/** `14:05`, or with the own clock beside it where they differ. */
+/** `14:05`, or with the team's clock beside the own one where they differ. */
 export function clockHere(at: Date, zone: string, own: string = ownZone()): string {
-  const there = clock(at, zone);
-  if (!clocksDiffer(at, zone, own)) return there;
-  return t("{there} ({zone}), on your clock {here}", { there, zone: zoneName(at, zone), here: clock(at, own) });
+  if (!clocksDiffer(at, zone, own)) return clock(at, zone);
+  return t("{here} on your clock ({there} where your team is)", { here: clock(at, own), there: clock(at, zone) });
 }
 
 /** Whether the two zones' clocks show different times at `at`. */
@@ -52,11 +50,6 @@ export function durationInWords(ms: number): string {
     days === 0 && rest > 0 && n("{count} minute", "{count} minutes", rest),
   ];
   return parts.filter((part) => part !== false).join(" ");
-}
-
-function zoneName(at: Date, zone: string): string {
-  const parts = formatter(zone, { timeZoneName: "shortGeneric" }).formatToParts(at);
-  return parts.find((part) => part.type === "timeZoneName")?.value ?? zone;
 }
 
 function format(at: Date, zone: string, options: Intl.DateTimeFormatOptions): string {
