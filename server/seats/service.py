@@ -68,7 +68,7 @@ class Desk:
 async def exchange(
     session: AsyncSession, desk: Desk, asked: SeatRequest, *, language: str | None, now: datetime
 ) -> SeatReply:
-    """Answer a request. ``language`` is what the person chose on this device, else the invitation's. Raises SeatError."""
+    """Answer; ``language`` is what the person chose on this device, else the invitation's. Raises SeatError."""
     keys = desk.keys
     try:
         context = await _context(session, keys, asked, now)
