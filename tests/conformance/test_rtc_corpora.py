@@ -1,0 +1,70 @@
+"""Outside corpora through every parser of ours: success or one ParseError, nothing else."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from media import ice, rtcp, rtp
+from media.parsing import ParseError
+from media.router import Router
+from media.wire import classify
+
+CORPORA = Path(__file__).resolve().parents[2].parent / "shared" / "conformance" / "rtc-corpora"
+FILES = sorted(path for path in CORPORA.glob("*/*") if path.is_file() and path.parent.name != "sdp")
+
+pytestmark = pytest.mark.skipif(not FILES, reason=f"the corpora are not beside this checkout ({CORPORA.name})")
+
+
+def read_rtp(data: bytes) -> None:
+    packet = rtp.parse(data)
+    rtp.starts_vp8_key_frame(packet.payload)
+    rtp.unwrap_retransmission(packet)
+
+
+PARSERS: dict[str, Callable[[bytes], object]] = {"rtp": read_rtp, "rtcp": rtcp.parse, "stun": ice.parse_check}
+
+
+@pytest.mark.parametrize("parser", PARSERS)
+@pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.name}/{path.name}")
+def test_every_file_is_read_or_refused_in_one_way(path: Path, parser: str) -> None:
+    data = path.read_bytes()
+    classify(data)
+    for cut in (data, data[: len(data) // 2], data[1:], data + b"\0"):
+        try:
+            PARSERS[parser](cut)
+        except ParseError:
+            continue
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.name}/{path.name}")
+def test_no_file_disturbs_a_room(path: Path) -> None:
+    router = Router(Counter())
+    router.open_link("up", "ann", "send")
+    data = path.read_bytes()
+    assert router.on_rtp("up", data, 0.0) == []
+    assert router.on_rtcp("up", data, 0.0) == []
+    assert router.tick(1.0) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("pli.rtcp", rtcp.KeyFrameRequest),
+        ("fir.rtcp", rtcp.KeyFrameRequest),
+        ("remb.rtcp", rtcp.Remb),
+        ("sr-sdes.rtcp", rtcp.SenderReport),
+        ("rr.rtcp", rtcp.ReceiverReport),
+    ],
+)
+def test_named_files_are_understood(name: str, expected: type) -> None:
+    found = rtcp.parse((CORPORA / "rtcp" / name).read_bytes())
+    assert any(isinstance(packet, expected) for packet in found)
+
+
+def test_captured_calls_are_understood() -> None:
+    files = [path for path in FILES if path.parent.name == "rtp"]
+    assert any(rtp.parse(path.read_bytes()) for path in files if path.stat().st_size > 20)
