@@ -50,19 +50,28 @@ def from_us(request: web.Request) -> bool:
     return origin is None or origin in request.app[SETTINGS].origins
 
 
+def form_from_us(request: web.Request) -> bool:
+    """As `from_us`, for forms, whose token is checked too.
+
+    Our pages say `Referrer-Policy: no-referrer`, and browsers then call even our own origin "null" when they send a
+    form (Fetch, "append a request Origin header").
+    """
+    site = request.headers.get("Sec-Fetch-Site", "same-origin")
+    return from_us(request) or (request.headers.get("Origin") == "null" and site == "same-origin")
+
+
 @web.middleware
 async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Check every request that may change something; no view can forget it."""
     if request.method not in SAFE:
-        foreign = not from_us(request)
         if request.path.startswith("/api/"):
-            if foreign:
+            if not from_us(request):
                 raise WrongOrigin
             # JSON cannot be sent across sites without asking first (CORS), and we never answer that question.
             if request.content_type != "application/json":
                 raise Problem("json_only", status=415)
         else:
-            if foreign:
+            if not form_from_us(request):
                 raise ForeignRequest
             given = (await request.post()).get(FIELD, "")
             if not isinstance(given, str) or not hmac.compare_digest(given.encode(), token(request).encode()):
