@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+from sqlalchemy.exc import OperationalError
+
 from consent import ledger
 from consent.database import Database
 from consent.policy import Role
@@ -34,6 +36,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
     except MediaError as error:
         print(f"Media cannot start: {error}", file=sys.stderr)
+        return 2
+    except PermissionError as error:
+        print(f"This user may not use {error.filename}. Run as the server's user, or set data_dir.", file=sys.stderr)
+        return 2
+    except (OperationalError, ConnectionError) as error:
+        print(f"The database cannot be reached or used: {type(error).__name__}.", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 130

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any
 
 from aiohttp import web
 
@@ -14,7 +15,8 @@ from server.appointments.service import end, load_meeting
 from server.health import MEDIA_ALIVE
 from server.http.context import CATALOGS, DATABASE, MEDIA, ROOMS, SECRETS, SETTINGS
 from server.http.limits import client_address
-from server.serving import CALLS, SAY_DRAINING
+from server.metrics import CALLS, MEDIA_STATS
+from server.serving import SAY_DRAINING
 from signaling import tickets
 from signaling.errors import TEXTS
 from signaling.gateway import Gateway
@@ -29,11 +31,14 @@ def compose(app: web.Application) -> None:
     def text(code: str, language: str) -> str:
         return catalogs.of(language).gettext(TEXTS[code])
 
-    async def media_alive() -> bool:
+    async def media_stats() -> Sequence[Mapping[str, Any]]:
         try:
-            return bool(await asyncio.wait_for(pool.stats(), ANSWER_S))
+            return await asyncio.wait_for(pool.stats(), ANSWER_S)
         except (MediaError, TimeoutError):
-            return False
+            return []
+
+    async def media_alive() -> bool:
+        return bool(await media_stats())
 
     async def running(_app: web.Application) -> AsyncIterator[None]:
         await pool.start()
@@ -59,6 +64,7 @@ def compose(app: web.Application) -> None:
     )
     gateway.attach(app)
     app[MEDIA_ALIVE] = media_alive
+    app[MEDIA_STATS] = media_stats
     app[CALLS] = lambda: gateway.connections
     app[SAY_DRAINING] = gateway.drain
     app.cleanup_ctx.append(running)

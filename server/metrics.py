@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hmac
 import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any
 
 from aiohttp import web
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
@@ -28,9 +30,19 @@ class Metrics:
             "poruch_http_request_seconds", "Time to answer", ["method", "route"], registry=self.registry
         )
         self.draining = Gauge("poruch_draining", "1 while the server is stopping", registry=self.registry)
+        self.sockets = Gauge("poruch_sockets", "Open sockets of calls", registry=self.registry)
+        self.media = Gauge(
+            "poruch_media", "Counters of the media workers", ["worker", "counter"], registry=self.registry
+        )
 
 
 METRICS = web.AppKey("metrics", Metrics)
+CALLS: web.AppKey[Callable[[], int]] = web.AppKey("calls")
+"""How many sockets of calls are open."""
+MEDIA_STATS: web.AppKey[Callable[[], Awaitable[Sequence[Mapping[str, Any]]]]] = web.AppKey("media_stats")
+"""One mapping of counters for each media worker that answers."""
+
+NOT_COUNTERS = {"worker", "port", "pid"}
 
 _METHODS = {"GET", "HEAD", "POST", "OPTIONS", "PUT", "PATCH", "DELETE"}
 
@@ -52,7 +64,14 @@ async def show(request: web.Request) -> web.Response:
         "X-Forwarded-For" in request.headers
     ):
         raise Forbidden
-    body = generate_latest(request.app[METRICS].registry)
+    metrics = request.app[METRICS]
+    metrics.sockets.set(request.app[CALLS]())
+    metrics.media.clear()
+    for worker in await request.app[MEDIA_STATS]():
+        for name, value in worker.items():
+            if name not in NOT_COUNTERS and isinstance(value, int | float):
+                metrics.media.labels(str(worker["worker"]), name).set(value)
+    body = generate_latest(metrics.registry)
     return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE_LATEST})
 
 

@@ -13,11 +13,9 @@ from aiohttp import web
 
 from server.health import DRAIN
 from server.http.context import SETTINGS
-from server.metrics import METRICS
+from server.metrics import CALLS, METRICS
 from server.settings import SettingsError
 
-CALLS: web.AppKey[Callable[[], int]] = web.AppKey("calls")
-"""How many sockets of calls are open."""
 SAY_DRAINING: web.AppKey[Callable[[], Awaitable[None]]] = web.AppKey("say_draining")
 """Tells everybody in a call that the server is about to stop."""
 
