@@ -29,10 +29,11 @@ OnEvent = Callable[[str, MediaEvent], None]
 class Engine:
     """Everything behind one UDP port. ``on_event(room, event)`` reports what nobody asked for."""
 
-    def __init__(self, start: control.Start, on_event: OnEvent) -> None:
+    def __init__(self, start: control.Start, on_event: OnEvent, clock: Callable[[], float] = time.monotonic) -> None:
         self._on_event = on_event
+        self._clock = clock
         self._counters: Counter[str] = Counter()
-        self._wire = Wire(start.listen, start.port, self._on_check, self._counters)
+        self._wire = Wire(start.listen, start.port, self._on_check, self._counters, clock)
         self._announced = start.announced
         self._rooms: dict[str, Router] = {}
         self._transports: dict[str, WebRtcTransport] = {}
@@ -135,7 +136,7 @@ class Engine:
     async def _tick(self) -> None:
         while True:
             await asyncio.sleep(FEEDBACK_INTERVAL)
-            now = time.monotonic()
+            now = self._clock()
             for router in self._rooms.values():
                 self._tick_room(router, now)
             for transport in [each for each in self._transports.values() if each.ice.expired(now)]:

@@ -56,8 +56,16 @@ Sink = Callable[[Kind, bytes, Address, float], None]
 class Wire:
     """A bound socket. ``on_check(datagram, source, now)`` gets every STUN datagram, sinks what follows a good one."""
 
-    def __init__(self, listen: str, port: int, on_check: OnCheck, counters: Counter[str]) -> None:
+    def __init__(
+        self,
+        listen: str,
+        port: int,
+        on_check: OnCheck,
+        counters: Counter[str],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._on_check = on_check
+        self._clock = clock
         self._counters = counters
         self._sinks: dict[Address, Sink] = {}
         self._addresses: dict[Sink, dict[Address, None]] = {}
@@ -103,7 +111,7 @@ class Wire:
             self._counters["send_failed"] += 1  # an unreachable peer; consent expiry ends it
 
     def _readable(self) -> None:
-        now = time.monotonic()
+        now = self._clock()
         for _ in range(_BATCH):
             try:
                 datagram, source = self._socket.recvfrom(MAX_PACKET + 1)

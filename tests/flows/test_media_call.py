@@ -6,7 +6,9 @@ import asyncio
 import contextlib
 import os
 import signal
+import sys
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 
@@ -198,3 +200,36 @@ async def test_a_worker_ends_with_its_server() -> None:
         os.kill(worker["pid"], 0)
     with contextlib.suppress(MediaError):
         assert await pool.stats() == []
+
+
+ORPHANING_SERVER = """
+import asyncio, sys
+from types import SimpleNamespace
+from media.pool import MediaPool
+async def main():
+    pool = MediaPool(SimpleNamespace(media_listen="127.0.0.1", media_port=0, media_announced=[], media_workers=1))
+    await pool.start()
+    (worker,) = await pool.stats()
+    print(worker["pid"], flush=True)
+    await asyncio.Event().wait()
+asyncio.run(main())
+"""
+
+
+async def test_a_worker_does_not_outlive_a_server_that_was_killed() -> None:
+    server = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", ORPHANING_SERVER, stdout=asyncio.subprocess.PIPE, cwd=Path(__file__).parents[2]
+    )
+    assert server.stdout is not None
+    worker = int(await server.stdout.readline())
+    server.kill()
+    await server.wait()
+    while _runs(worker):
+        await asyncio.sleep(0.02)
+
+
+def _runs(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
