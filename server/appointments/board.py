@@ -100,7 +100,7 @@ async def line(session: AsyncSession, rooms: Rooms, doer: Doer, found: tuple[App
     mine = next((seat for seat in people if seat.account_id == doer.id), None)
     live = rooms.summary(appointment.id)
     state = state_of(appointment, now, waiting=live.waiting, present=live.present)
-    open_to_me = mine is not None and state is not State.CANCELLED and not appointment.is_over(now)
+    in_time = appointment.open_to_team_from <= now and not appointment.is_over(now)
     return Line(
         appointment=appointment,
         case=case,
@@ -108,7 +108,7 @@ async def line(session: AsyncSession, rooms: Rooms, doer: Doer, found: tuple[App
         people=people,
         mine=mine,
         past=state in {State.ENDED, State.PASSED} or (state is State.CANCELLED and now >= appointment.ends_at),
-        can_join=open_to_me,
+        can_join=mine is not None and state is not State.CANCELLED and in_time,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from enum import StrEnum
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import ForeignKey, Index, SmallInteger, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
@@ -50,6 +51,12 @@ class Appointment(Base):
     def ends_at(self) -> datetime:
         """The planned end."""
         return self.starts_at + timedelta(minutes=self.duration_min)
+
+    @property
+    def open_to_team_from(self) -> datetime:
+        """The beginning of its day where it is, or an hour before it when that is earlier."""
+        local = self.starts_at.astimezone(ZoneInfo(self.time_zone))
+        return min(self.starts_at - timedelta(hours=1), local.replace(hour=0, minute=0, second=0, microsecond=0))
 
     def is_over(self, now: datetime) -> bool:
         """Whether nobody can come in any more: it was ended, or long past its time."""

@@ -13,12 +13,12 @@ from zoneinfo import ZoneInfo
 
 import jinja2
 from aiohttp import web
-from babel.dates import format_date, format_time
+from babel.dates import format_date, format_time, get_timezone_location
 
 from server.cases.words import role_label
 from server.http import csrf
 from server.http.context import CATALOGS, JINJA, SETTINGS, SIGNED_IN
-from server.i18n import language
+from server.i18n import N_, language
 
 COMPONENTS = "govuk_frontend_jinja"
 
@@ -42,7 +42,7 @@ def render(request: web.Request, template: str, /, *, status: int = 200, **conte
     ``_``, ``ngettext``, ``language``, ``languages`` (codes), ``account`` (SignedIn or None), ``nav`` (the key of the
     active entry: give it), ``neutral``, ``csrf_token``, ``path``, ``organisation``, ``help_phone``, ``demo``,
     ``asset("site.css")``; filters ``local_time(zone, form)``, ``local_date``, ``local_datetime`` (the zone is the
-    reader's unless given), ``iso`` and ``role_name``.
+    reader's unless given), ``iso``, ``place`` (of a time zone) and ``role_name``.
     """
     settings, signed_in = request.app[SETTINGS], request.get(SIGNED_IN)
     # A page that is printed for a client is in the client's language, not in the reader's.
@@ -89,6 +89,7 @@ def environment(web_dir: Path, app: web.Application) -> jinja2.Environment:
         "local_datetime": local_datetime,
         "iso": iso,
         "role_name": lambda role: _gettext(role_label(role)),
+        "place": place,
     }
     return env
 
@@ -171,6 +172,13 @@ def local_date(moment: datetime, zone: str | ZoneInfo | None = None) -> str:
 def local_datetime(moment: datetime, zone: str | ZoneInfo | None = None) -> str:
     """Date and time of day."""
     return local_time(moment, zone, "datetime")
+
+
+def place(zone: str) -> str:
+    """The city whose clocks a zone names, in the reader's language."""
+    if zone in {"Europe/Kyiv", "Europe/Kiev"}:
+        return _gettext(N_("Kyiv"))  # CLDR takes this city's name from the metazone, which Babel does not
+    return get_timezone_location(zone, locale=_READER.get().language, return_city=True)
 
 
 def _local(moment: datetime, zone: str | ZoneInfo | None) -> datetime:
