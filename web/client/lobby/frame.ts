@@ -72,8 +72,12 @@ export class Frame {
         h(
           "main",
           { class: "lobby__main" },
-          view.picture === undefined ? null : h("div", { class: "lobby__picture" }, icon(view.picture)),
-          heading,
+          h(
+            "div",
+            { class: "lobby__heading" },
+            view.picture === undefined ? null : h("div", { class: "lobby__picture" }, icon(view.picture)),
+            heading,
+          ),
           ...view.body,
         ),
         this.#phone === "" ? null : h("footer", { class: "lobby__foot" }, phoneLink(this.#phone)),
@@ -92,7 +96,6 @@ function languageSwitch(redraw: () => void): HTMLElement {
         type: "button",
         lang: code,
         class: "lobby__language",
-        "aria-label": name,
         "aria-pressed": String(code === language()),
         "data-language": code,
         onclick: async () => {
@@ -102,8 +105,9 @@ function languageSwitch(redraw: () => void): HTMLElement {
           document.querySelector<HTMLElement>(`.lobby__language[data-language="${code}"]`)?.focus();
         },
       },
-      h("span", { class: "lobby__language-short" }, name.slice(0, 3)),
-      h("span", { class: "lobby__language-long" }, name),
+      // A narrow screen shows the beginning; the name stays whole for a screen reader.
+      h("span", null, name.slice(0, 3)),
+      h("span", { class: "lobby__language-rest" }, name.slice(3)),
     ),
   );
   return h("div", { role: "group", "aria-label": t("Language"), class: "lobby__languages" }, ...buttons);

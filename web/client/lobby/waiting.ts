@@ -185,7 +185,9 @@ function hopeLines(hope: "somebody" | "early" | "late", time: string, phone: str
   if (hope === "somebody") return [text(t("Your team is here. Somebody will let you in."))];
   if (phone === "") return hope === "late" ? [notice(t("Nobody has come yet."))] : [];
   if (hope === "early") return [text(t("If nobody comes by {time}, call {phone}.", { time, phone }))];
-  return [notice(t("Nobody has come yet. Please call.")), buttons(phoneLink(phone, t("Call:")))];
+  const call = phoneLink(phone, t("Call:"));
+  call.classList.add("lobby__phone--loud");
+  return [notice(t("Nobody has come yet. Please call.")), buttons(call)];
 }
 
 /** The server's clock as well as snapshots tell it: the device's own may be wrong. */
