@@ -48,7 +48,7 @@ export class Frame {
       const render = (): HTMLElement => {
         page.abort();
         page = new AbortController();
-        return this.#put(draw(done, page.signal), () => render());
+        return this.#put(draw(done, page.signal), () => render(), page.signal);
       };
       if (this.#signal.aborted) {
         stopped();
@@ -59,33 +59,30 @@ export class Frame {
     });
   }
 
-  #put(view: View, redraw: () => void): HTMLElement {
+  #put(view: View, redraw: () => void, alive: AbortSignal): HTMLElement {
     // Which page it is stays out of the title: whoever looks over a shoulder or into the history reads nothing there.
     document.title = t("Video conversation");
     const heading = h("h1", { tabindex: -1, class: "lobby__title" }, view.title);
-    fill(
-      this.#screen,
-      h(
-        "div",
-        { class: "lobby" },
-        h("header", { class: "lobby__head" }, languageSwitch(redraw), quickExitButton()),
-        h(
-          "main",
-          { class: "lobby__main" },
-          h(
-            "div",
-            { class: "lobby__heading" },
-            view.picture === undefined ? null : h("div", { class: "lobby__picture" }, icon(view.picture)),
-            heading,
-          ),
-          ...view.body,
-        ),
-        this.#phone === "" ? null : h("footer", { class: "lobby__foot" }, phoneLink(this.#phone)),
-      ),
-    );
+    const head = h("header", { class: "lobby__head" }, languageSwitch(redraw), quickExitButton());
+    const foot = this.#phone === "" ? null : h("footer", { class: "lobby__foot" }, phoneLink(this.#phone));
+    const picture = view.picture === undefined ? null : h("div", { class: "lobby__picture" }, icon(view.picture));
+    const main = h("main", { class: "lobby__main" }, h("div", { class: "lobby__heading" }, picture, heading), ...view.body);
+    const page = h("div", { class: "lobby" }, head, main, foot);
+    fill(this.#screen, page);
+    keepWaysOutInSight(page, head, foot, alive);
     scrollTo(0, 0);
     return heading;
   }
+}
+
+/** The quick exit and the phone number do not scroll away, unless text is so large that they would fill the screen. */
+function keepWaysOutInSight(page: HTMLElement, head: HTMLElement, foot: HTMLElement | null, alive: AbortSignal): void {
+  const measure = (): void => {
+    const taken = head.offsetHeight + (foot?.offsetHeight ?? 0);
+    page.classList.toggle("lobby--roomy", taken < innerHeight * 0.3);
+  };
+  measure();
+  addEventListener("resize", measure, { signal: alive });
 }
 
 function languageSwitch(redraw: () => void): HTMLElement {
