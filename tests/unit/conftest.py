@@ -1,0 +1,22 @@
+"""A database of its own for each test."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+import server.schema  # noqa: F401 - knows all tables
+from consent.database import Database
+from consent.tables import Base
+
+
+@pytest.fixture
+async def database(tmp_path: Path) -> AsyncIterator[Database]:
+    """An empty database with all tables."""
+    opened = Database.in_file(tmp_path / "test.sqlite3")
+    async with opened.engine.begin() as connection:
+        await connection.run_sync(Base.metadata.create_all)
+    yield opened
+    await opened.close()
