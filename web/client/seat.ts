@@ -52,6 +52,7 @@ const resumeKey = (appointment: string): string => `poruch.resume.${appointment}
 export class SeatClaim {
   #claim: Claim;
   #resume: string | null = null;
+  #known = false;
 
   constructor(claim: Claim) {
     this.#claim = claim;
@@ -61,6 +62,7 @@ export class SeatClaim {
   /** Asks who this seat is and for a ticket. Rejects with a ProtocolError, or `offline` when the server cannot be reached. */
   async ask(): Promise<SeatReply> {
     const reply = await this.#post(this.#proof());
+    this.#known = true;
     if (reply.resume !== null) {
       this.#resume = reply.resume;
       keep(resumeKey(reply.appointment.id), reply.resume);
@@ -92,8 +94,9 @@ export class SeatClaim {
     try {
       reply = await fetch("/api/seat", {
         method: "POST",
-        headers: { "Content-Type": "application/json", "Accept-Language": language() },
-        body: JSON.stringify({ ...proof, device: deviceId(), language: language() }),
+        headers: { "Content-Type": "application/json" },
+        // The first answer says which language the invitation is in; from then on the server's words follow the page's.
+        body: JSON.stringify({ ...proof, device: deviceId(), ...(this.#known ? { language: language() } : {}) }),
         cache: "no-store",
         credentials: "omit",
       });
