@@ -54,7 +54,7 @@ def configure(level: int = logging.INFO) -> None:
     handler.setFormatter(JsonLines())
     logging.basicConfig(level=level, handlers=[handler], force=True)
     # Their access lines carry addresses, paths and queries; ours replaces them.
-    for name in ("aiohttp.access", "socketio", "engineio"):
+    for name in ("aiohttp.access", "socketio", "engineio", "poruch.engineio"):
         logging.getLogger(name).setLevel(logging.WARNING)
 
 

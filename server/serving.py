@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import logging
 import signal
 import socket
 import ssl
@@ -20,6 +21,8 @@ SAY_DRAINING: web.AppKey[Callable[[], Awaitable[None]]] = web.AppKey("say_draini
 """Tells everybody in a call that the server is about to stop."""
 
 LOOK_EVERY_S = 0.25
+
+log = logging.getLogger("poruch.serving")
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -56,6 +59,7 @@ async def serve(
     try:
         await runner.setup()
         await web.SockSite(runner, opened, ssl_context=tls).start()
+        log.info("ready")
         if ready is not None:
             ready()
         await asked.wait()

@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,11 +26,13 @@ class Demo:
     log: Path
 
     @classmethod
-    async def start(cls, data: Path, *, environment: dict[str, str] | None = None) -> Demo:
+    async def start(
+        cls, data: Path, *, environment: dict[str, str] | None = None, arguments: Sequence[str] = ()
+    ) -> Demo:
         """Start it on a free port with its data in `data`, and read its links. Raises AssertionError with its log."""
         data.mkdir(parents=True, exist_ok=True)
         log = data.with_suffix(".log")
-        command = ["-m", "server", "demo", "--links-json", "--port", "0", "--data", str(data)]
+        command = ["-m", "server", "demo", "--links-json", "--port", "0", "--data", str(data), *arguments]
         with log.open("ab") as errors:
             process = await asyncio.create_subprocess_exec(
                 sys.executable,
