@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
@@ -385,10 +386,9 @@ class Rooms:
             now = self.clock()
             dues = [due for live in self._registry if (due := outside.next_tick(live.room)) is not None]
             wait = min([LONGEST_SLEEP, *(max(due - now, timedelta()) for due in dues)])
-            try:
-                await asyncio.wait_for(self._wake.wait(), wait.total_seconds())
-            except TimeoutError:
-                continue
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(wait.total_seconds()):
+                    await self._wake.wait()
 
     def _spawn(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.create_task(work)

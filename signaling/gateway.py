@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
-import socketio  # type: ignore[import-untyped]  # python-socketio ships no types
+import socketio
 from aiohttp import web
 from pydantic import ValidationError
 
@@ -253,10 +253,11 @@ class Gateway:
         return tickets.verify(self._key, Kind.SOCKET, ticket, self._rooms.clock())
 
     async def _end_socket(self, sid: str) -> None:
-        socket = self.sio.manager.eio_sid_from_sid(sid, "/")
+        carrier = self.sio.eio.sockets.get(self.sio.manager.eio_sid_from_sid(sid, "/"))
         await self.sio.disconnect(sid)
-        if socket is not None:
-            await self.sio.eio.disconnect(socket)
+        if carrier is not None:
+            # Without waiting: a browser that went first would never empty the queue.
+            await carrier.close(wait=False, reason=self.sio.reason.SERVER_DISCONNECT)
 
     async def _farewell(self, sid: str, code: str, language: str) -> None:
         message = messages.SeatClosed(code=code, text=self._text(code, language))
