@@ -2,7 +2,7 @@
 
 Without it a subscriber who returns after 2^15 packets or more can no longer decrypt, and one who returns after exactly
 2^16 is sent a second packet under the same AEAD nonce. So an outgoing number only ever grows, for as long as the SRTP
-session and the SSRC live.
+session and the SSRC live, and a re-opened subscription gets another SSRC.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ _REORDERING = 1 << 10  # how far back a late packet may lie
 
 
 class SequenceLane:
-    """The outgoing sequence numbers of one SSRC on one transport. It outlives pauses and re-opened consumers."""
+    """The outgoing sequence numbers of one consumer's SSRC, for as long as it lives."""
 
     __slots__ = ("_floor", "_highest_in", "_last_out", "_offset", "_rtx_sequence")
 

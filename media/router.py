@@ -8,6 +8,7 @@ from __future__ import annotations
 import secrets
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import NamedTuple
 
 from . import rtcp, rtp
@@ -112,8 +113,6 @@ class Router:
         if link is not None:
             del link.producers[producer_id]
             link.by_ssrc = {ssrc: other for ssrc, other in link.by_ssrc.items() if other is not producer}
-        for other in self._links.values():
-            other.lanes.pop(producer.ssrc, None)
 
     def pause_producer(self, producer_id: str, *, paused: bool) -> None:
         """Stop or restart a stream for everybody."""
@@ -127,21 +126,31 @@ class Router:
         """Subscribe a transport to a stream, paused; return what the client's ``consume()`` takes."""
         link = self._own_link(peer, transport, "recv")
         producer = self._producer(producer_id)
-        if producer.ssrc in link.by_outgoing_ssrc:
+        if any(consumer.producer is producer for consumer in link.consumers.values()):
             raise MediaError("already_consumed", "this transport already has a consumer of that producer")
         if len(link.consumers) >= MAX_CONSUMERS:
             raise MediaError("limit_reached", f"at most {MAX_CONSUMERS} consumers a transport")
-        lane = link.lanes.setdefault(producer.ssrc, SequenceLane(producer.ssrc & 0x3FFF))
-        consumer = Consumer(secrets.token_hex(8), peer, transport, producer, link.take_mid(), lane)
+        ssrc, rtx_ssrc = producer.ssrc, producer.rtx_ssrc
+        if ssrc in link.used_ssrcs:
+            ssrc, rtx_ssrc = self._new_ssrc(), self._new_ssrc()
+        link.used_ssrcs.add(ssrc)
+        consumer = Consumer(
+            id=secrets.token_hex(8),
+            peer=peer,
+            transport=transport,
+            producer=producer,
+            mid=link.take_mid(),
+            ssrc=ssrc,
+            rtx_ssrc=rtx_ssrc,
+            lane=SequenceLane(ssrc & 0x3FFF),
+        )
         self._consumers[consumer.id] = link.consumers[consumer.id] = producer.consumers[consumer.id] = consumer
-        link.by_outgoing_ssrc[producer.ssrc] = consumer
+        link.by_outgoing_ssrc[ssrc] = consumer
         return {
             "id": consumer.id,
             "producerId": producer.id,
             "kind": producer.kind,
-            "rtpParameters": consumer_parameters(
-                producer.kind, consumer.mid, producer.ssrc, producer.rtx_ssrc, producer.cname
-            ),
+            "rtpParameters": consumer_parameters(producer.kind, consumer.mid, ssrc, rtx_ssrc, producer.cname),
             "paused": True,
         }
 
@@ -153,7 +162,7 @@ class Router:
         link = self._links.get(consumer.transport)
         if link is not None:
             link.consumers.pop(consumer_id, None)
-            link.by_outgoing_ssrc.pop(consumer.producer.ssrc, None)
+            link.by_outgoing_ssrc.pop(consumer.ssrc, None)
 
     def pause_consumer(self, consumer_id: str, *, paused: bool) -> None:
         """Stop or restart one subscription."""
@@ -255,7 +264,8 @@ class Router:
                 consumer.awaits_key_frame = False
             sequence = consumer.lane.outgoing(packet.sequence)
             if sequence is not None:
-                outgoing.append(Outgoing(consumer.transport, rtcp=False, packet=rtp.with_sequence(canonical, sequence)))
+                readdressed = rtp.readdressed(canonical, sequence, consumer.ssrc)
+                outgoing.append(Outgoing(consumer.transport, rtcp=False, packet=readdressed))
         return outgoing
 
     def on_rtcp(self, transport: str, data: bytes, now: float) -> list[Outgoing]:
@@ -292,13 +302,12 @@ class Router:
         producer.reception.sender_reported(report.ntp, now)
         if self._paused or producer.paused:
             return []
-        canonical = rtcp.SenderReport(producer.ssrc, report.ntp, report.rtp_timestamp, report.packets, report.octets)
-        packet = rtcp.build_sender_report(canonical, producer.cname)
-        return [
-            Outgoing(each.transport, rtcp=True, packet=packet)
-            for each in producer.consumers.values()
-            if not each.paused
-        ]
+        outgoing: list[Outgoing] = []
+        for consumer in producer.consumers.values():
+            if not consumer.paused:
+                packet = rtcp.build_sender_report(replace(report, ssrc=consumer.ssrc), producer.cname)
+                outgoing.append(Outgoing(consumer.transport, rtcp=True, packet=packet))
+        return outgoing
 
     def _retransmit(self, link: Link, nack: rtcp.Nack, now: float) -> list[Outgoing]:
         consumer = link.by_outgoing_ssrc.get(nack.media_ssrc)
@@ -318,7 +327,7 @@ class Router:
                 payload_type=RTX,
                 sequence=consumer.lane.next_retransmission(),
                 timestamp=kept.timestamp,
-                ssrc=producer.rtx_ssrc,
+                ssrc=consumer.rtx_ssrc,
                 payload=lost.to_bytes(2, "big") + kept.payload,
                 abs_send_time=(ABS_SEND_TIME_ID, rtp.abs_send_time(now)),
             )

@@ -122,9 +122,9 @@ def build(
     return _HEADER.pack(0x90, second, sequence, timestamp, ssrc) + extension + payload
 
 
-def with_sequence(packet: bytes, sequence: int) -> bytes:
-    """Return the packet with its sequence number replaced: the two bytes that differ between subscribers."""
-    return packet[:2] + sequence.to_bytes(2, "big") + packet[4:]
+def readdressed(packet: bytes, sequence: int, ssrc: int) -> bytes:
+    """Return the packet under another sequence number and SSRC: all that differs between subscribers."""
+    return packet[:2] + sequence.to_bytes(2, "big") + packet[4:8] + ssrc.to_bytes(4, "big") + packet[12:]
 
 
 def abs_send_time(now: float) -> int:

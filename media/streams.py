@@ -16,7 +16,7 @@ RETRANSMISSIONS_PER_TICK = 64
 
 @dataclass(slots=True, eq=False)
 class Producer:
-    """One published stream. ``ssrc``, ``rtx_ssrc`` and ``cname`` are what every subscriber knows it by."""
+    """One published stream. ``ssrc``, ``rtx_ssrc`` and ``cname`` are what subscribers know it by at first."""
 
     id: str
     peer: str
@@ -63,13 +63,19 @@ class Producer:
 
 @dataclass(slots=True, eq=False)
 class Consumer:
-    """One subscription of one transport to one producer. It begins paused."""
+    """One subscription of one transport to one producer. It begins paused.
+
+    Its SSRCs are the producer's, so that all subscribers share their bytes, unless this transport has had those before:
+    Chromium refuses an SSRC that a late packet has meanwhile led it to count among another section's.
+    """
 
     id: str
     peer: str
     transport: str
     producer: Producer
     mid: str
+    ssrc: int
+    rtx_ssrc: int
     lane: SequenceLane
     paused: bool = True
     awaits_key_frame: bool = False
@@ -91,7 +97,7 @@ class Link:
     producers: dict[str, Producer] = field(default_factory=dict)
     consumers: dict[str, Consumer] = field(default_factory=dict)
     by_outgoing_ssrc: dict[int, Consumer] = field(default_factory=dict)
-    lanes: dict[int, SequenceLane] = field(default_factory=dict)
+    used_ssrcs: set[int] = field(default_factory=set)
     next_mid: int = 0
     available_bps: int | None = None
 

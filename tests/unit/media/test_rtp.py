@@ -103,9 +103,10 @@ def test_it_reads_what_it_builds(
     assert rtp.parse(built) == rtp.RtpPacket(marker, payload_type, sequence, timestamp, 7, extensions, payload)
 
 
-def test_it_replaces_only_the_sequence_number() -> None:
-    assert rtp.parse(rtp.with_sequence(HEADER + b"hello", 0xABCD)) == rtp.parse(HEADER + b"hello")._replace(
-        sequence=0xABCD
+def test_it_readdresses_a_packet_and_leaves_the_rest() -> None:
+    packet = rtp.parse(HEADER + b"hello")
+    assert rtp.parse(rtp.readdressed(HEADER + b"hello", 0xABCD, 0x12345678)) == packet._replace(
+        sequence=0xABCD, ssrc=0x12345678
     )
 
 
