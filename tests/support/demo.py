@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.support.process import die_with_parent
+
 ROOT = Path(__file__).parents[2]
 START_S = 60
 
@@ -42,6 +44,7 @@ class Demo:
                 stdout=asyncio.subprocess.PIPE,
                 stderr=errors,
                 env={**os.environ, **(environment or {})},
+                preexec_fn=die_with_parent,
             )
         try:
             links = await asyncio.wait_for(_links(process), START_S)

@@ -16,6 +16,7 @@ from typing import Any
 
 from tests.support.bidi import Bidi, BidiError
 from tests.support.page import WITNESS, NavigatedError, Page, PageError, until
+from tests.support.process import die_with_parent
 
 EXECUTABLE = "firefox-esr"
 AXE = Path(__file__).parents[2] / "web" / "node_modules" / "axe-core" / "axe.min.js"
@@ -88,6 +89,7 @@ class Firefox:
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.PIPE,
             start_new_session=True,
+            preexec_fn=die_with_parent,
             env={**os.environ, "HOME": profile},
         )
         assert process.stderr

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-PATIENCE_S = 30.0
+# How long anything may take; a busy machine can ask for more.
+PATIENCE_S = float(os.environ.get("PORUCH_TEST_PATIENCE_S", "30"))
 
 # Runs before any script of a page: keeps the page's peer connections where a test can ask them for their counters.
 WITNESS = """

@@ -66,7 +66,8 @@ export class Frame {
     const head = h("header", { class: "lobby__head" }, languageSwitch(redraw), quickExitButton());
     const foot = this.#phone === "" ? null : h("footer", { class: "lobby__foot" }, phoneLink(this.#phone));
     const picture = view.picture === undefined ? null : h("div", { class: "lobby__picture" }, icon(view.picture));
-    const main = h("main", { class: "lobby__main" }, h("div", { class: "lobby__heading" }, picture, heading), ...view.body);
+    const top = h("div", { class: "lobby__heading" }, picture, heading);
+    const main = h("main", { class: "lobby__main" }, top, ...view.body);
     const page = h("div", { class: "lobby" }, head, main, foot);
     fill(this.#screen, page);
     keepWaysOutInSight(page, head, foot, alive);
@@ -93,6 +94,8 @@ function languageSwitch(redraw: () => void): HTMLElement {
         type: "button",
         lang: code,
         class: "lobby__language",
+        // The clipped rest would be a word of its own in the computed name.
+        "aria-label": name,
         "aria-pressed": String(code === language()),
         "data-language": code,
         onclick: async () => {
@@ -102,7 +105,7 @@ function languageSwitch(redraw: () => void): HTMLElement {
           document.querySelector<HTMLElement>(`.lobby__language[data-language="${code}"]`)?.focus();
         },
       },
-      // A narrow screen shows the beginning; the name stays whole for a screen reader.
+      // A narrow screen shows only the beginning.
       h("span", null, name.slice(0, 3)),
       h("span", { class: "lobby__language-rest" }, name.slice(3)),
     ),
