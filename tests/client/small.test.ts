@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 
 import { chimeFile } from "../../web/client/lobby/chime";
-import { parseChoices } from "../../web/client/lobby/choices";
+import { parseChoices, withPassage } from "../../web/client/lobby/choices";
 import { afterPress } from "../../web/client/ui/exit";
 
 type Presses = ReturnType<typeof afterPress>;
@@ -57,6 +57,21 @@ describe("the choices of last time", () => {
     for (const stored of ["", "null", "[]", "7", "{", '{"facing":7,"speaker":{},"cameraId":[]}']) {
       assert.deepEqual(parseChoices(stored), parseChoices(null));
     }
+  });
+});
+
+describe("the seats that a device has been in", () => {
+  const passage = { withHelper: true, admitted: false };
+
+  it("are eight at most, the newest ones", () => {
+    let known: Record<string, unknown> = {};
+    for (let seat = 0; seat < 12; seat++) known = withPassage(known, `seat-${seat}`, passage);
+    assert.deepEqual(Object.keys(known), Array.from({ length: 8 }, (_, index) => `seat-${index + 4}`));
+  });
+
+  it("hold one answer each, the last", () => {
+    const known = withPassage(withPassage({}, "a", passage), "a", { ...passage, admitted: true });
+    assert.deepEqual(known, { a: { withHelper: true, admitted: true } });
   });
 });
 

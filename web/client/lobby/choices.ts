@@ -12,7 +12,7 @@ export type Choices = {
 };
 
 const CHOICES = "poruch.choices";
-const PASSED = "poruch.passed";
+const PASSED = "poruch.seats";
 
 const FIRST_TIME: Choices = {
   microphone: true,
@@ -45,25 +45,41 @@ export function parseChoices(stored: string | null): Choices {
   };
 }
 
-/** Remembers that this device has been let in to this appointment, so that a reload needs no lobby. */
-export function keepPassed(appointment: string, withHelper: WithHelper): void {
-  write(PASSED, JSON.stringify({ appointment, withHelper }));
+/** How far this device has come with one seat. */
+export type Passage = { readonly withHelper: WithHelper; readonly admitted: boolean };
+
+/** Enough for a shared tablet; older ones are forgotten. */
+const SEATS = 8;
+
+/** Remembers the lobby's answers for a seat, so that a reload does not ask them again. */
+export function keepPassage(seat: string, passage: Passage): void {
+  write(PASSED, JSON.stringify(withPassage(object(read(PASSED)), seat, passage)));
 }
 
-/** What was answered in the lobby of this appointment, or null when this device has not been in. */
-export function passed(appointment: string): { readonly withHelper: WithHelper } | null {
-  const found = object(read(PASSED));
-  if (found["appointment"] !== appointment) return null;
-  return { withHelper: typeof found["withHelper"] === "boolean" ? found["withHelper"] : null };
+/** The last seats with `seat` added. Exported for its test. */
+export function withPassage(known: Record<string, unknown>, seat: string, passage: Passage): Record<string, unknown> {
+  const others = Object.entries(known).filter(([other]) => other !== seat);
+  return Object.fromEntries([...others.slice(1 - SEATS), [seat, passage]]);
+}
+
+/** What was answered in the lobby for this seat, or null when this device has not been past it. */
+export function passage(seat: string): Passage | null {
+  const found = record(object(read(PASSED))[seat]);
+  if (typeof found["admitted"] !== "boolean") return null;
+  const { withHelper, admitted } = found;
+  return { withHelper: typeof withHelper === "boolean" ? withHelper : null, admitted };
 }
 
 function object(stored: string | null): Record<string, unknown> {
   try {
-    const found: unknown = JSON.parse(stored ?? "{}");
-    return typeof found === "object" && found !== null ? (found as Record<string, unknown>) : {};
+    return record(JSON.parse(stored ?? "{}"));
   } catch {
     return {};
   }
+}
+
+function record(found: unknown): Record<string, unknown> {
+  return typeof found === "object" && found !== null ? (found as Record<string, unknown>) : {};
 }
 
 function read(key: string): string | null {

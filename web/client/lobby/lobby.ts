@@ -5,7 +5,7 @@ import type { Devices } from "../devices";
 import { ProtocolError, type SeatReply, type Snapshot } from "../types";
 import { t } from "../ui/i18n";
 import { cameraPage, openCamera } from "./camera";
-import { keepChoices, keepPassed, lastChoices, passed, type Choices } from "./choices";
+import { keepChoices, keepPassage, lastChoices, passage, type Choices, type Passage } from "./choices";
 import { companionPage } from "./companion";
 import type { LobbyContext, LobbyResult } from "./contract";
 import { earlyPage } from "./early";
@@ -26,12 +26,13 @@ export async function runLobby(context: LobbyContext): Promise<LobbyResult> {
   const frame = new Frame(screen, context.seat.appointment.help_phone, signal);
   await gate(frame);
   const seat = await untilOpen(frame, context);
-  const before = passed(seat.appointment.id);
+  const before = await answeredBefore(seat);
   const withHelper = before === null ? await checkIn(frame, seat, devices) : before.withHelper;
   if (before === null) keepChoices(choicesOf(devices));
   const reopening = before === null ? Promise.resolve() : reopen(devices, lastChoices());
   // Where the browser asks again, its question must not hold up the seat.
   if (await opensByItself(lastChoices())) await reopening;
+  keepPassage(seat.you.seat, { withHelper, admitted: before?.admitted ?? false });
   const connection = context.connect();
   const state = await enter(frame, connection, withHelper, devices);
   void reopening.then(() => connection.update({ abilities: devices.abilities })).catch(() => undefined);
@@ -43,7 +44,7 @@ export async function runLobby(context: LobbyContext): Promise<LobbyResult> {
     };
     await waitToBeAdmitted({ seat, screen, connection, signal }, check, devices);
   }
-  keepPassed(seat.appointment.id, withHelper);
+  keepPassage(seat.you.seat, { withHelper, admitted: true });
   return { connection, withHelper };
 }
 
@@ -138,6 +139,15 @@ function oneMoment(frame: Frame, connection: Connection, entering: Promise<void>
     entering.catch((error: unknown) => done(error instanceof Error ? error : new Error(String(error))));
     return { picture: "clock", title: t("One moment, please"), body: [text(t("We are connecting you."))] };
   });
+}
+
+/**
+ * A reload asks nothing again: who was in goes back in at once, who waited goes on waiting, unless the devices need to be
+ * asked for anew, which the lobby does better.
+ */
+async function answeredBefore(seat: SeatReply): Promise<Passage | null> {
+  const before = passage(seat.you.seat);
+  return before !== null && (before.admitted || (await opensByItself(lastChoices()))) ? before : null;
 }
 
 /** Whether everything that was on last time comes without a question. */

@@ -18,7 +18,8 @@ import { deviceOf, devicePicker } from "./picker";
 /** Resolves when "Join" is pressed; `devices` then holds what is on. */
 export async function staffPage(frame: Frame, devices: Devices, seat: SeatReply, last: Choices): Promise<void> {
   const { appointment, you } = seat;
-  const names = appointment.expected.filter((person) => person.seat !== you.seat).map((person) => person.name).join(", ");
+  const others = appointment.expected.filter((person) => person.seat !== you.seat);
+  const names = others.map((person) => person.name).join(", ");
   const starts = new Date(appointment.starts_at);
   devices.setSpeaker(last.speaker);
   const microphone = new Switch("microphone", devices, () => openMicrophone(devices, last.microphoneId));
