@@ -53,8 +53,8 @@ def configure(level: int = logging.INFO) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLines())
     logging.basicConfig(level=level, handlers=[handler], force=True)
-    # Their access lines carry addresses, paths and queries; ours replaces them.
-    for name in ("aiohttp.access", "socketio", "engineio", "poruch.engineio"):
+    # Their lines carry addresses, paths and queries, or say nothing; ours replace them.
+    for name in ("aiohttp.access", "alembic", "socketio", "engineio", "poruch.engineio"):
         logging.getLogger(name).setLevel(logging.WARNING)
 
 

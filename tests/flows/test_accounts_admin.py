@@ -51,7 +51,9 @@ async def test_it_refuses_every_other_role_and_records_it_once(
     assert "You cannot open this" in page
     assert 'href="/"' in page
     refused = await entries(Tag.ACCESS_REFUSED)
-    assert [(entry.actor, entry.details["action"]) for entry in refused] == [(f"account:{person.id}", "manage_accounts")]
+    assert [(entry.actor, entry.details["action"]) for entry in refused] == [
+        (f"account:{person.id}", "manage_accounts")
+    ]
 
 
 async def test_it_invites_somebody_who_then_sets_a_password_and_signs_in(
@@ -163,9 +165,7 @@ async def test_a_new_password_ends_every_sign_in(signed_in: SignedIn, visitor: V
     assert (await person.get("/admin/accounts", allow_redirects=False)).status == 303
 
 
-async def test_disabling_ends_the_sign_in_at_once_and_can_be_taken_back(
-    signed_in: SignedIn, entries: Entries
-) -> None:
+async def test_disabling_ends_the_sign_in_at_once_and_can_be_taken_back(signed_in: SignedIn, entries: Entries) -> None:
     administrator, person = await signed_in(Role.ADMINISTRATOR), await signed_in(Role.ADMINISTRATOR)
     assert (await administrator.post(f"/admin/accounts/{person.id}/disable")).status == 303
     assert (await person.get("/admin/accounts", allow_redirects=False)).status == 303

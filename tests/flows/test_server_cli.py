@@ -161,8 +161,8 @@ async def test_a_real_server_from_nothing_to_its_first_administrator(environment
     )
     assert server.stderr
     try:
-        line = json.loads(await server.stderr.readline())
-        assert line["message"] == "ready"
+        while json.loads(await server.stderr.readline())["message"] != "ready":
+            pass
         async with aiohttp.ClientSession() as browser, browser.get(link) as response:
             assert response.status == 200
         status, out, _ = await run("backup", str(environment.parent), **variables)

@@ -84,9 +84,10 @@ async def test_our_own_mistake_gives_a_number_to_quote_and_no_details(
         raise RuntimeError("Пані Оля, +380 44 123 45 67")
 
     app.router.add_get("/broken/{token}", broken)
+    caplog.set_level(logging.INFO, "poruch")
     async with TestClient(TestServer(app, port=settings.listen_port)) as client:
         response = await client.get("/broken/very-secret?and=more")
-    page = await response.text()
+        page = await response.text()
     assert response.status == 500
     assert response.headers["X-Request-Id"] in page
     assert "Оля" not in page
