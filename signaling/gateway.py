@@ -25,6 +25,7 @@ from signaling.actions import ACTIONS, Caller
 from signaling.errors import ACK_TEXTS, ProtocolError
 from signaling.limits import Bucket, Buckets, Rate
 from signaling.machine import Decision, IllegalEvent, Machine, State
+from signaling.packets import BrowserPacket, WithoutRubbish
 from signaling.tickets import Kind, TicketError
 
 PATH = "socket"
@@ -53,7 +54,7 @@ def remote_address(request: web.Request) -> str:
 class Connection:
     """One accepted socket."""
 
-    sid: str
+    request: web.Request
     address: str
     caller: Caller
     bucket: Bucket
@@ -97,7 +98,8 @@ class Gateway:
             cors_allowed_origins="*",  # our own check answers with a code
             cors_credentials=False,
             logger=False,
-            engineio_logger=logging.getLogger("poruch.engineio"),
+            serializer=BrowserPacket,
+            engineio_logger=_engine_log(),
         )
         self.sio.on("connect", self._connect)
         self.sio.on("disconnect", self._disconnect)
@@ -106,7 +108,7 @@ class Gateway:
 
     def attach(self, app: web.Application) -> None:
         """Take the path ``/socket`` of an application."""
-        self.sio.attach(app, socketio_path=PATH)
+        app.router.add_get(f"/{PATH}/", self._serve)
 
     @property
     def connections(self) -> int:
@@ -126,6 +128,20 @@ class Gateway:
         await self.sio.shutdown()
 
     # what Socket.IO reports
+
+    async def _serve(self, request: web.Request) -> web.StreamResponse:
+        try:
+            response: web.StreamResponse = await self.sio.handle_request(request)
+        except ValueError:  # a frame that is not even engine.io's
+            log.info("a socket spoke another protocol")
+            if request.transport is not None:
+                request.transport.close()
+            return web.Response(status=400)
+        finally:
+            # Whatever ended it, a socket that is not served any more is gone.
+            for sid in [sid for sid, each in self._connections.items() if each.request is request]:
+                self._gone(sid)
+        return response
 
     async def _connect(self, sid: str, environ: dict[str, Any], auth: object = None) -> bool:
         request = environ.get("aiohttp.request") if isinstance(environ, dict) else None
@@ -153,13 +169,16 @@ class Gateway:
             await self._farewell(sid, code, language)
             self._spawn(self._end_socket(sid))
             return False
-        self._connections[sid] = Connection(sid, address, caller, Bucket(EVENTS, time.monotonic()))
+        self._connections[sid] = Connection(request, address, caller, Bucket(EVENTS, time.monotonic()))
         return True
 
     async def _disconnect(self, sid: str, reason: object = None) -> None:
         del reason
         if self.sio.manager.is_connected(sid, "/"):
             return  # an event that calls itself "disconnect"
+        self._gone(sid)
+
+    def _gone(self, sid: str) -> None:
         if self._connections.pop(sid, None) is not None:
             # Never wait for a room here: this may run inside of its own telling.
             self._spawn(self._rooms.lost(sid, self._rooms.clock()))
@@ -289,6 +308,13 @@ def _parse(name: str, model: type[messages.Received], data: tuple[object, ...]) 
         return model.model_validate(data[0])
     except (ValidationError, TypeError, ValueError, RecursionError) as error:  # TypeError: binary data is not JSON
         raise ProtocolError("bad_message") from error
+
+
+def _engine_log() -> logging.Logger:
+    engine = logging.getLogger("poruch.engineio")
+    engine.setLevel(logging.WARNING)  # below, it writes down what people send
+    engine.addFilter(WithoutRubbish())
+    return engine
 
 
 def _caller(sid: str, claims: dict[str, str], language: str) -> Caller:
