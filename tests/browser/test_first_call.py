@@ -18,6 +18,7 @@ from tests.support.walk import (
     plan,
     says_of,
     sign_in,
+    that_asks,
     waits,
 )
 
@@ -105,6 +106,7 @@ async def test_somebody_without_camera_and_microphone_can_still_come(
     meeting = await plan(manager, demo)
     await join(manager, meeting.url)
 
+    await that_asks(client)
     await client.goto(meeting.invitation)
     await client.click("button", "English")
     await client.click("button", "Begin")

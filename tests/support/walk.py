@@ -76,17 +76,34 @@ async def arrive(page: Page, invitation: str, *, helper: bool = False) -> None:
     await page.goto(invitation)
     await in_english(page)
     await page.click("button", "Begin")
-    await page.click("button", "Switch on the microphone")
-    await page.find("heading", "Can we hear you?")
+    await switch_on(page, "microphone")
     await page.click("button", "Next")
     await page.click("button", "Play a sound")
     await page.click("button", "I hear it")
-    await page.click("button", "Switch on the camera")
-    await page.find("heading", "This is your picture")
+    await switch_on(page, "camera")
     await page.click("button", "Next")
     await page.click("button", "Someone is with me" if helper else "I am alone")
     await page.click("button", "I am ready")
     await waits(page)
+
+
+OPEN = {"microphone": "Can we hear you?", "camera": "This is your picture"}
+
+
+async def that_asks(page: ChromiumPage) -> None:
+    """Make this browser say that it will ask for camera and microphone; the fake ones are always allowed."""
+    await page.raw.add_init_script("navigator.permissions.query = async () => ({state: 'prompt'})")
+
+
+async def switch_on(page: Page, device: str) -> None:
+    """Switch a device on; a browser that allows it already is not asked."""
+    await page.wait_for(
+        f"document.querySelector('h1').innerText === {json.dumps(OPEN[device])}"
+        f" || document.body.innerText.includes('Switch on the {device}')"
+    )
+    if await page.count("button", f"Switch on the {device}"):
+        await page.click("button", f"Switch on the {device}")
+    await page.find("heading", OPEN[device])
 
 
 async def waits(page: Page) -> None:
