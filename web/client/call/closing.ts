@@ -29,7 +29,7 @@ export function showEnding(screen: HTMLElement, ending: Ending): void {
 }
 
 function view(ending: Ending, alive: AbortSignal): View {
-  const words = wordsFor(ending.code, ending.text);
+  const words = wordsFor(ending.code, ending.text, ending.kind);
   return {
     picture: words.picture,
     title: words.title,

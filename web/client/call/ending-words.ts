@@ -12,7 +12,7 @@ export interface Words {
   call?: boolean;
 }
 
-export function wordsFor(code: string, text: string): Words {
+export function wordsFor(code: string, text: string, kind: "staff" | "link"): Words {
   switch (code) {
     case "link_unknown":
       return {
@@ -57,8 +57,11 @@ export function wordsFor(code: string, text: string): Words {
       return {
         picture: "check",
         title: t("The conversation is over"),
-        lines: [t("Thank you for coming. Your team will tell you what happens next. You can close this page.")],
-        call: true,
+        lines: [
+          kind === "staff"
+            ? t("Everybody has left. The session record is complete.")
+            : t("Thank you for coming. Your team will tell you what happens next. You can close this page."),
+        ],
       };
     case "left":
       return {
@@ -66,7 +69,6 @@ export function wordsFor(code: string, text: string): Words {
         title: t("You have left the conversation"),
         lines: [t("You can close this page. If you left by mistake, go back in.")],
         again: t("Go back in"),
-        call: true,
       };
     default:
       return disturbance(code, text);
