@@ -50,7 +50,7 @@ async def test_three_people_in_three_browsers_meet_and_a_third_stops_nobody(
 
     before = await receives_streams(manager, 4), await receives_streams(psychologist, 4)
     await client.click("button", "Leave")
-    await client.find("heading", "You have left the meeting")
+    await client.find("heading", "You have left the conversation")
     await manager.wait_for("document.querySelectorAll('.tile').length === 2")
     remaining = [
         {name: count for name, count in page.items() if name in now}

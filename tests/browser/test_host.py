@@ -67,11 +67,11 @@ async def test_the_host_removes_a_person_at_once_and_the_link_no_longer_lets_in(
     await manager.click("button", f"Remove: {demo.client}")
     await manager.find("heading", f"Remove {demo.client}?")
     await manager.click_css("dialog[open] .button--danger")
-    await client.find("heading", "You are no longer in this meeting")
+    await client.find("heading", "You are no longer in this conversation")
     await manager.wait_for("document.querySelectorAll('.tile').length === 1")
     await manager.wait_for("document.querySelectorAll('audio').length === 0")
     await client.reload()
-    await client.find("heading", "You are no longer in this meeting")
+    await client.find("heading", "You are no longer in this conversation")
 
 
 async def test_when_the_host_drops_another_becomes_host_and_when_nobody_is_left_the_media_pauses(
@@ -99,7 +99,7 @@ async def test_ending_it_brings_everybody_to_a_closing_page(demo: Demo, in_chrom
     await manager.click("button", "End for everybody")
     await manager.click_css("dialog[open] .button--danger")
     for page in (manager, client):
-        await page.find("heading", "The meeting is over")
+        await page.find("heading", "The conversation is over")
         await page.wait_for("witness.connections.every(one => one.connectionState === 'closed')")
     await client.reload()
-    await client.find("heading", "The meeting is over")
+    await client.find("heading", "The conversation is over")

@@ -58,7 +58,7 @@ async def test_the_whole_walk_by_keyboard_alone(demo: Demo, in_chromium: MakeChr
         await manager.press("Tab")
     await manager.press("Enter")
     for page in (manager, client):
-        await page.find("heading", "The meeting is over")
+        await page.find("heading", "The conversation is over")
 
 
 async def test_planning_by_keyboard_alone(demo: Demo, in_chromium: MakeChromiumPerson) -> None:

@@ -139,7 +139,7 @@ async def test_lobby_waiting_room_call_and_closing_page_are_accessible(
     await manager.press("Escape")
 
     await client.click("button", "Leave")
-    await client.find("heading", "You have left the meeting")
+    await client.find("heading", "You have left the conversation")
     await inspector.look(client, "closing page")
     assert not inspector.faults, str(inspector)
 

@@ -90,12 +90,12 @@ async def test_the_record_tells_the_walk_within_two_seconds(demo: Demo, in_chrom
         await is_in(client)
     async with walk.step(psychologist_name, Tag.LEFT):
         await psychologist.click("button", "Leave")
-        await psychologist.find("heading", "You have left the meeting")
+        await psychologist.find("heading", "You have left the conversation")
     async with walk.step("", Tag.ENDED):
         await open_people(manager)
         await manager.click("button", "End for everybody")
         await manager.click_css("dialog[open] .button--danger")
-        await client.find("heading", "The meeting is over")
+        await client.find("heading", "The conversation is over")
     await guest.leave()
 
     await manager.goto(meeting.url.replace("/appointments/", "/sessions/"))

@@ -72,11 +72,11 @@ async def test_a_second_tab_takes_the_seat_and_the_first_offers_to_move_back(
     await second.goto(invitation)
     await is_in(second)
     await sees_and_hears(manager, demo.client)
-    await client.find("heading", "The meeting is open in another window")
+    await client.find("heading", "The conversation is open in another window")
     await client.click("button", "Move the call here")
     await is_in(client)
     await sees_and_hears(manager, demo.client)
-    await second.find("heading", "The meeting is open in another window")
+    await second.find("heading", "The conversation is open in another window")
 
 
 async def test_another_device_knocks_and_the_old_one_closes_when_it_is_let_in(
@@ -91,7 +91,7 @@ async def test_another_device_knocks_and_the_old_one_closes_when_it_is_let_in(
     await manager.find("heading", f"Let {demo.client} in on another device?")
     await manager.click_css("dialog[open] button:last-of-type, dialog[open] .button--main")
     await is_in(daughter)
-    await client.find("heading", "The meeting continues on your other device")
+    await client.find("heading", "The conversation continues on your other device")
     await all_meet({demo.name("case_manager"): manager, demo.client: daughter})
 
 
