@@ -1,0 +1,101 @@
+"""The demo organisation: who can open what, in the exact shape, and only in a demo."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from aiohttp import web
+from sqlalchemy import func, select, update
+
+from consent.database import Database
+from consent.tables import LedgerEntry
+from server.accounts.tables import Account
+from server.appointments.tables import Appointment
+from server.demo import DemoLinks, build_demo
+from server.http.context import DATABASE, SECRETS
+from server.settings import Settings
+from tests.flows.conftest import Person
+
+Visitor = Callable[[], Awaitable[Person]]
+
+
+@pytest.fixture
+def settings(settings: Settings, request: pytest.FixtureRequest) -> Settings:
+    """A demo's settings, unless a test asks for a real server's."""
+    return settings.model_copy(update={"demo": getattr(request, "param", True)})
+
+
+@pytest.fixture
+async def links(app: web.Application, settings: Settings) -> DemoLinks:
+    """What the demo prints."""
+    return await build_demo(app[DATABASE], settings, app[SECRETS])
+
+
+async def test_it_has_exactly_the_shape_that_scripts_walk(links: DemoLinks, settings: Settings) -> None:
+    assert list(links) == ["base_url", "staff", "client", "case_url"]
+    assert links["base_url"] == settings.base_url
+    assert {tuple(each) for each in links["staff"]} == {("role", "name", "sign_in_url")}
+    assert [each["role"] for each in links["staff"]] == [
+        "case_manager", "psychologist", "interpreter", "supervisor", "psychologist", "administrator",
+    ]  # fmt: skip
+    assert [tuple(each) for each in links["client"]] == [("alias", "invitation_url")]
+    assert links["client"][0]["invitation_url"].startswith(f"{settings.base_url}/call#i=")
+    assert re.fullmatch(re.escape(settings.base_url) + r"/cases/[0-9a-f]{16}", links["case_url"])
+
+
+async def test_it_builds_nothing_twice(app: web.Application, settings: Settings, links: DemoLinks) -> None:
+    async def amounts() -> list[int | None]:
+        async with app[DATABASE].read() as session:
+            tables = (Account, Appointment, LedgerEntry)
+            return [await session.scalar(select(func.count()).select_from(table)) for table in tables]
+
+    before = await amounts()
+    assert await build_demo(app[DATABASE], settings, app[SECRETS]) == links
+    assert await amounts() == before
+
+
+async def test_it_plans_a_new_appointment_when_the_old_one_is_over(
+    app: web.Application, settings: Settings, links: DemoLinks
+) -> None:
+    async with app[DATABASE].write() as session:
+        await session.execute(update(Appointment).values(starts_at=datetime.now(UTC) - timedelta(days=2)))
+    later = await build_demo(app[DATABASE], settings, app[SECRETS])
+    assert later["client"][0]["invitation_url"] != links["client"][0]["invitation_url"]
+    assert later["staff"] == links["staff"]
+    assert later["case_url"] == links["case_url"]
+
+
+async def test_one_click_signs_in_and_leads_to_where_the_work_begins(links: DemoLinks, visitor: Visitor) -> None:
+    homes = ("/today", "/today", "/today", "/sessions", "/today", "/admin/accounts")
+    for staff, home in zip(links["staff"], homes, strict=True):
+        person = await visitor()
+        response = await person.get(staff["sign_in_url"])
+        assert (response.status, response.url.path) == (200, home), staff["role"]
+        assert "site-demo" in await response.text(), staff["role"]
+
+
+async def test_the_case_opens_for_its_team_and_not_for_the_other_psychologist(
+    links: DemoLinks, visitor: Visitor
+) -> None:
+    statuses = []
+    for staff in links["staff"]:
+        person = await visitor()
+        await person.get(staff["sign_in_url"])
+        statuses.append((await person.get(links["case_url"])).status)
+    assert statuses == [200, 200, 403, 200, 403, 403]
+
+
+async def test_a_forged_one_click_link_signs_nobody_in(links: DemoLinks, visitor: Visitor) -> None:
+    person, genuine = await visitor(), links["staff"][0]["sign_in_url"]
+    for forged in (genuine[:-1] + ("0" if genuine[-1] != "0" else "1"), genuine[:-40], genuine + "0"):
+        assert (await person.get(forged)).status == 404, forged
+    assert (await person.get("/today", allow_redirects=False)).status == 303
+
+
+@pytest.mark.parametrize("settings", [False], indirect=True)
+async def test_a_real_server_knows_no_one_click_sign_in(links: DemoLinks, visitor: Visitor, database: Database) -> None:
+    person = await visitor()
+    assert (await person.get(links["staff"][0]["sign_in_url"])).status == 404
