@@ -1,4 +1,4 @@
-// Where the lobby and the call meet: what the call hands to the lobby, and what the lobby hands back.
+/** Where the lobby and the call meet: what the call hands to the lobby, and what the lobby hands back. */
 
 import type { Connection } from "../connection";
 import type { Devices } from "../devices";
@@ -15,7 +15,7 @@ export interface LobbyContext {
   refresh: () => Promise<SeatReply>;
   /** Opens the socket. Nothing is entered before `connection.enter(...)`. */
   connect: () => Connection;
-  /** Aborted when the server has closed the seat (declined, cancelled, other tab …): stop timers, leave the screen alone. */
+  /** Aborted when the seat was closed (declined, cancelled, other tab …): stop timers, leave the screen alone. */
   signal: AbortSignal;
 }
 
@@ -29,8 +29,8 @@ export interface LobbyResult {
  * lobby/lobby.ts exports `runLobby(context: LobbyContext): Promise<LobbyResult>`: welcome, device check, alone or with
  * someone, then `connection.enter(...)` and the waiting room until `connection.state?.you.phase === "in"`.
  *
- * lobby/waiting.ts exports `waitingRoom(context: WaitingContext): Promise<void>`: the waiting screen alone, resolved when the phase is
- * "in". runLobby uses it, and so does the call when a seat returns late and has to knock again.
+ * lobby/waiting.ts exports `waitingRoom(context: WaitingContext): Promise<void>`: the waiting screen alone, resolved when
+ * the phase is "in". The call uses it when a seat returns late and has to knock again.
  */
 export interface WaitingContext {
   seat: SeatReply;

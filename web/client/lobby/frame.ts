@@ -26,7 +26,6 @@ export class Frame {
     this.#phone = phone;
     this.#signal = signal;
     prepareAnnouncements();
-    watchExitKeys(signal);
   }
 
   /** Shows one page until it is answered. */
@@ -71,6 +70,7 @@ export class Frame {
     const page = h("div", { class: "lobby" }, head, main, foot);
     fill(this.#screen, page);
     keepWaysOutInSight(page, head, foot, alive);
+    watchExitKeys(alive);
     scrollTo(0, 0);
     return heading;
   }

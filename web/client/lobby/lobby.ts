@@ -142,8 +142,8 @@ function oneMoment(frame: Frame, connection: Connection, entering: Promise<void>
 }
 
 /**
- * A reload asks nothing again: who was in goes back in at once, who waited goes on waiting, unless the devices need to be
- * asked for anew, which the lobby does better.
+ * A reload asks nothing again: who was in goes back in at once, who waited goes on waiting, unless the browser wants to
+ * be asked for the devices anew, which the lobby does better.
  */
 async function answeredBefore(seat: SeatReply): Promise<Passage | null> {
   const before = passage(seat.you.seat);

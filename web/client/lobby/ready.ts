@@ -17,7 +17,7 @@ export function readyPage(frame: Frame, devices: Devices, withHelper: boolean): 
           { class: "lobby__summary" },
           fact(
             audio ? "microphone" : "microphone-off",
-            audio ? t("The microphone is on.") : t("You have no microphone: you can listen and read."),
+            audio ? t("The microphone is on.") : t("Without microphone: the others do not hear you."),
           ),
           fact(
             video ? "camera" : "camera-off",

@@ -20,8 +20,6 @@ const TICK_MS = 10_000;
 /** Long enough to look up and read "You may come in". */
 const WELCOME_MS = 1_500;
 
-const ADMITTED = Symbol("admitted");
-
 /** When the page begins to say "call", as server time. */
 export function patienceEnds(startsAt: number, cameAt: number): number {
   return Math.max(startsAt, cameAt) + PATIENCE_MS;
@@ -42,11 +40,11 @@ export async function waitToBeAdmitted(
   if (connection.state?.you.phase === "in") return;
   // Admission interrupts whatever page is open, the device check included.
   const waiting = new AbortController();
-  const closed = (): void => waiting.abort(signal.reason);
+  const closed = (): void => waiting.abort();
   if (signal.aborted) closed();
   signal.addEventListener("abort", closed);
   const stop = connection.snapshots.subscribe((state) => {
-    if (state?.you.phase === "in") waiting.abort(ADMITTED);
+    if (state?.you.phase === "in") waiting.abort();
   });
   stayAwake(waiting.signal);
   const frame = new Frame(context.screen, seat.appointment.help_phone, waiting.signal);
@@ -60,7 +58,7 @@ export async function waitToBeAdmitted(
       else if (await reallyLeave()) await connection.leave();
     }
   } catch (reason) {
-    if (reason !== ADMITTED) throw reason;
+    if (signal.aborted || connection.state?.you.phase !== "in") throw reason;
   } finally {
     stop();
     signal.removeEventListener("abort", closed);
