@@ -93,7 +93,7 @@ async def test_a_replaced_or_damaged_link_says_what_to_do(demo: Demo, in_chromiu
     client = await in_chromium("client", viewport=PHONE)
     await sign_in(manager, demo, "case_manager")
     meeting = await plan(manager, demo)
-    await manager.click("button", f"Make a new link: {demo.client}")
+    await manager.click("button", "Make a new link")
     await manager.see("The old one does not work any more.")
     await client.goto(meeting.invitation)
     await client.click("button", "English")
