@@ -29,8 +29,8 @@ export interface LobbyResult {
  * lobby/lobby.ts exports `runLobby(context: LobbyContext): Promise<LobbyResult>`: welcome, device check, alone or with
  * someone, then `connection.enter(...)` and the waiting room until `connection.state?.you.phase === "in"`.
  *
- * lobby/waiting.ts exports `waitingRoom(context: WaitingContext): Promise<void>`: the waiting screen alone, resolved when
- * the phase is "in". The call uses it when a seat returns late and has to knock again.
+ * lobby/waiting.ts exports `waitingRoom(context: WaitingContext): Promise<void>`: the waiting screen alone, resolved
+ * when the phase is "in". The call uses it when a seat returns late and has to knock again.
  */
 export interface WaitingContext {
   seat: SeatReply;

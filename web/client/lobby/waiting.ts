@@ -58,7 +58,8 @@ export async function waitToBeAdmitted(
       else if (await reallyLeave()) await connection.leave();
     }
   } catch (reason) {
-    if (signal.aborted || connection.state?.you.phase !== "in") throw reason;
+    // Only admission ends the pages while the seat itself goes on.
+    if (signal.aborted || !waiting.signal.aborted) throw reason;
   } finally {
     stop();
     signal.removeEventListener("abort", closed);
