@@ -134,16 +134,16 @@ export class Devices extends Store<DeviceState> {
     return "setSinkId" in HTMLMediaElement.prototype;
   }
 
-  /** Opens again what was open and has ended meanwhile: after a phone call, an unplugged headset, a nap in a pocket. */
+  /** Opens again what was open and was taken away meanwhile: after a phone call, an unplugged headset, a nap in a pocket. */
   async revive(): Promise<void> {
     if (this.#reviving || document.visibilityState !== "visible") return;
     this.#reviving = true;
     try {
       const { microphone, camera } = this.value;
-      if (this.#microphoneWanted !== undefined && microphone?.readyState === "ended")
+      if (this.#microphoneWanted !== undefined && isTaken(microphone)) {
         await this.#reopenMicrophone(this.#microphoneWanted);
-      if (this.#cameraWanted && camera?.readyState === "ended")
-        await this.openCamera(this.#cameraWanted).catch(() => undefined);
+      }
+      if (this.#cameraWanted && isTaken(camera)) await this.openCamera(this.#cameraWanted).catch(() => undefined);
     } finally {
       this.#reviving = false;
     }
@@ -172,6 +172,8 @@ export class Devices extends Store<DeviceState> {
     });
   }
 }
+
+const isTaken = (track: MediaStreamTrack | null): boolean => track?.readyState === "ended" || track?.muted === true;
 
 async function capture(
   device: "microphone" | "camera",

@@ -6,7 +6,6 @@ import type { Connection } from "./connection";
 import type { Devices } from "./devices";
 import { Store } from "./store";
 import {
-  BrokenTransport,
   keepAlive,
   loadDevice,
   openReceive,
@@ -37,6 +36,20 @@ interface Plant {
   consumers: Map<string, types.Consumer>;
 }
 
+/** Refusals that pass without anything being lost; after any other one everything is built anew. */
+const PASSING = new Set([
+  "timeout",
+  "disconnected",
+  "busy",
+  "internal",
+  "too_many_requests",
+  "media_unavailable",
+  "room_paused",
+  "out_of_order",
+]);
+const FIRST_RETRY_MS = 500;
+const LAST_RETRY_MS = 8_000;
+
 export class MediaSession {
   readonly streams = new Store<readonly RemoteStream[]>([]);
   readonly health = new Store<Health>("connecting");
@@ -54,6 +67,7 @@ export class MediaSession {
   #running = false;
   #stopped = false;
   #retry: ReturnType<typeof setTimeout> | undefined;
+  #retryMs = FIRST_RETRY_MS;
 
   constructor(connection: Connection, devices: Devices) {
     this.#connection = connection;
@@ -97,10 +111,15 @@ export class MediaSession {
       this.#dirty = false;
       try {
         await this.#reconcile();
+        this.#retryMs = FIRST_RETRY_MS;
       } catch (error) {
-        if (!(error instanceof ProtocolError)) this.#drop();
+        if (!(error instanceof ProtocolError && PASSING.has(error.code))) {
+          console.warn("Media is built anew:", error);
+          this.#drop();
+        }
         clearTimeout(this.#retry);
-        this.#retry = setTimeout(this.#wake, 1_000);
+        this.#retry = setTimeout(this.#wake, this.#retryMs);
+        this.#retryMs = Math.min(2 * this.#retryMs, LAST_RETRY_MS);
       }
     }
     this.#running = false;
@@ -166,9 +185,9 @@ export class MediaSession {
     try {
       consumer = await receive(this.#connection, plant.receive, producer.id);
     } catch (error) {
-      if (error instanceof BrokenTransport || isAway(error)) throw error;
       // Gone between the snapshot and now; the next snapshot will not name it.
-      return null;
+      if (error instanceof ProtocolError && error.code === "unknown_producer") return null;
+      throw error;
     }
     plant.consumers.set(producer.id, consumer);
     consumer.pause();
@@ -191,8 +210,8 @@ export class MediaSession {
     try {
       await this.#connection.request("consumer.close", { consumerId: consumer.id });
     } catch (error) {
-      if (isAway(error)) throw error;
-      // The server has closed it together with its producer.
+      // The server may have closed it together with its producer.
+      if (!(error instanceof ProtocolError && error.code === "unknown_consumer")) throw error;
     }
   }
 
@@ -229,8 +248,6 @@ export class MediaSession {
     plant?.send?.close();
     plant?.receive?.close();
     this.streams.set([]);
+    this.health.set("connecting");
   }
 }
-
-const isAway = (error: unknown): boolean =>
-  error instanceof ProtocolError && (error.code === "timeout" || error.code === "disconnected");

@@ -78,15 +78,8 @@ export async function receive(
   producerId: string,
 ): Promise<types.Consumer> {
   const { id, kind, rtpParameters } = await connection.request("consumer.create", { producerId });
-  try {
-    return await transport.consume({ id, producerId, kind, rtpParameters });
-  } catch (error) {
-    throw new BrokenTransport(String(error));
-  }
+  return transport.consume({ id, producerId, kind, rtpParameters });
 }
-
-/** The browser refused what the server offered. */
-export class BrokenTransport extends Error {}
 
 /** How far a transport is; "mending" when it was up before. */
 export type Health = "up" | "connecting" | "mending";
@@ -106,7 +99,7 @@ export function keepAlive(
       return;
     }
     try {
-      if (attempt > 3) throw new BrokenTransport("ICE does not come back");
+      if (attempt > 3) throw new Error("ICE does not come back");
       await restartIce(connection, transport);
     } catch {
       mending = false;

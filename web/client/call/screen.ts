@@ -146,6 +146,7 @@ export class CallScreen {
       devices,
       muted,
       audioOnly,
+      interrupted: session.health.value === "mending",
       layout: this.#layout,
       zone,
     });

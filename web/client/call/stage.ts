@@ -15,6 +15,8 @@ export interface StageInput {
   devices: Devices;
   muted: boolean;
   audioOnly: boolean;
+  /** Nothing arrives at this moment: pictures are taken away rather than left frozen. */
+  interrupted: boolean;
   layout: Layout;
   zone: string;
 }
@@ -96,7 +98,7 @@ export class Stage {
 }
 
 function remotePicture(input: StageInput, seat: string): MediaStreamTrack | null {
-  if (input.audioOnly || input.snapshot.room.phase !== "open") return null;
+  if (input.audioOnly || input.interrupted || input.snapshot.room.phase !== "open") return null;
   const shown = input.snapshot.producers.filter(
     (producer) => producer.seat === seat && producer.kind === "video" && !producer.paused,
   );
