@@ -10,7 +10,7 @@ from enum import StrEnum
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from consent.policy import Role
-from rooms.service import Rooms
+from rooms.service import Rooms, Summary
 from server.appointments import seats
 from server.appointments.tables import Appointment, Seat, Status
 from server.cases.service import Doer
@@ -93,12 +93,21 @@ def state_of(appointment: Appointment, now: datetime, *, waiting: int, present: 
     return State.SOON if now >= appointment.starts_at - SOON else State.LATER
 
 
-async def line(session: AsyncSession, rooms: Rooms, doer: Doer, found: tuple[Appointment, Case], now: datetime) -> Line:
-    """One line of the board."""
-    appointment, case = found
-    people = await seats.of_appointment(session, appointment.id, revoked=False)
+async def lines(
+    session: AsyncSession, rooms: Rooms, doer: Doer, found: Sequence[tuple[Appointment, Case]], now: datetime
+) -> list[Line]:
+    """The board's lines in the given order."""
+    invited = await seats.of_appointments(session, [appointment.id for appointment, _ in found])
+    return [
+        _line(appointment, case, invited[appointment.id], doer, now=now, live=rooms.summary(appointment.id))
+        for appointment, case in found
+    ]
+
+
+def _line(
+    appointment: Appointment, case: Case, people: Sequence[Seat], doer: Doer, *, now: datetime, live: Summary
+) -> Line:
     mine = next((seat for seat in people if seat.account_id == doer.id), None)
-    live = rooms.summary(appointment.id)
     state = state_of(appointment, now, waiting=live.waiting, present=live.present)
     in_time = appointment.open_to_team_from <= now and not appointment.is_over(now)
     return Line(
@@ -110,10 +119,3 @@ async def line(session: AsyncSession, rooms: Rooms, doer: Doer, found: tuple[App
         past=state in {State.ENDED, State.PASSED} or (state is State.CANCELLED and now >= appointment.ends_at),
         can_join=mine is not None and state is not State.CANCELLED and in_time,
     )
-
-
-async def lines(
-    session: AsyncSession, rooms: Rooms, doer: Doer, found: Sequence[tuple[Appointment, Case]], now: datetime
-) -> list[Line]:
-    """The board's lines in the given order."""
-    return [await line(session, rooms, doer, each, now) for each in found]

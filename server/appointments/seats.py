@@ -43,6 +43,19 @@ async def of_appointment(session: AsyncSession, appointment_id: str, *, revoked:
     return (await session.scalars(chosen.order_by(Seat.account_id.is_(None), Seat.name, Seat.id))).all()
 
 
+async def of_appointments(session: AsyncSession, appointment_ids: Sequence[str]) -> dict[str, list[Seat]]:
+    """The seats of many appointments whose invitations stand, for a list; team first."""
+    found = await session.scalars(
+        select(Seat)
+        .where(Seat.appointment_id.in_(appointment_ids), Seat.revoked_at.is_(None))
+        .order_by(Seat.account_id.is_(None), Seat.name, Seat.id)
+    )
+    seats: dict[str, list[Seat]] = {appointment_id: [] for appointment_id in appointment_ids}
+    for seat in found:
+        seats[seat.appointment_id].append(seat)
+    return seats
+
+
 async def of_account(session: AsyncSession, appointment_id: str, account_id: str) -> Seat | None:
     """The seat that this account may take in this appointment, or None."""
     return await session.scalar(
@@ -50,6 +63,12 @@ async def of_account(session: AsyncSession, appointment_id: str, account_id: str
             Seat.appointment_id == appointment_id, Seat.account_id == account_id, Seat.revoked_at.is_(None)
         )
     )
+
+
+async def held_by(session: AsyncSession, account_id: str) -> Sequence[str]:
+    """Ids of all seats that this account may take."""
+    held = select(Seat.id).where(Seat.account_id == account_id, Seat.revoked_at.is_(None))
+    return (await session.scalars(held)).all()
 
 
 async def invite(

@@ -14,6 +14,7 @@ from consent.events import Tag
 from consent.ledger import account_actor, append
 from consent.policy import Action, Reach, Role, reach
 from rooms.plan import MeetingPlan, PlannedSeat, PlanStatus
+from server.accounts.tables import Account
 from server.appointments import links, seats
 from server.appointments.tables import Appointment, Seat, Status
 from server.cases.service import Doer
@@ -170,6 +171,7 @@ async def seat_context(session: AsyncSession, seat_id: str, now: datetime | None
         raise links.LinkError("link_unknown")
     seat, appointment = found
     everybody = await seats.of_appointment(session, appointment.id, revoked=False)
+    account = await session.get(Account, seat.account_id) if seat.account_id else None
     over = appointment.is_over(now or datetime.now(UTC)) and appointment.status != Status.CANCELLED.value
     return SeatContext(
         appointment_id=appointment.id,
@@ -186,7 +188,7 @@ async def seat_context(session: AsyncSession, seat_id: str, now: datetime | None
         status=Status.ENDED if over else Status(appointment.status),
         moved_from=appointment.moved_from,
         link_version=seat.link_version,
-        revoked=seat.revoked_at is not None,
+        revoked=seat.revoked_at is not None or (account is not None and account.disabled_at is not None),
         seats=tuple(SeatInfo(each.id, Role(each.role), each.name, each.by_link) for each in everybody),
     )
 

@@ -153,7 +153,7 @@ async def show(request: web.Request) -> web.Response:
     now = datetime.now(UTC)
     async with database(request).read() as session:
         appointment, case, signed_in = await _seen(request, session)
-        line = await board.line(session, rooms(request), signed_in, (appointment, case), now)
+        [line] = await board.lines(session, rooms(request), signed_in, [(appointment, case)], now)
         everybody = await seats.of_appointment(session, appointment.id)
         may = {
             action.value: await allowed(request, session, action, case.id)

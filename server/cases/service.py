@@ -116,6 +116,17 @@ async def clients(session: AsyncSession, case_id: str) -> Sequence[CaseClient]:
     ).all()
 
 
+async def clients_of(session: AsyncSession, case_ids: Sequence[str]) -> dict[str, list[str]]:
+    """The names of the clients of many cases, for a list."""
+    found = await session.execute(
+        select(CaseClient.case_id, CaseClient.alias).where(CaseClient.case_id.in_(case_ids)).order_by(CaseClient.alias)
+    )
+    names: dict[str, list[str]] = {case_id: [] for case_id in case_ids}
+    for case_id, alias in found:
+        names[case_id].append(alias)
+    return names
+
+
 async def candidates(session: AsyncSession, case_id: str) -> Sequence[Account]:
     """Accounts that could join the team: active, of a role that works on cases, not on it yet."""
     return (

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from aiohttp import web
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from consent.policy import Action
+from consent.policy import Action, allows
 from server.appointments import board
 from server.appointments import seats as appointment_seats
 from server.appointments import service as appointments
@@ -90,8 +90,7 @@ async def list_cases(request: web.Request) -> web.Response:
         signed_in = await require(request, session, Action.LIST_CASES)
         found = await service.reachable(session, signed_in, closed=closed)
         may_open = await allowed(request, session, Action.OPEN_CASE)
-        may_read = {case.id: await allowed(request, session, Action.READ_CASE, case.id) for case in found}
-        names = {case.id: await service.clients(session, case.id) for case in found}
+        names = await service.clients_of(session, [case.id for case in found])
     return render(
         request,
         "cases/list.html",
@@ -99,7 +98,8 @@ async def list_cases(request: web.Request) -> web.Response:
         cases=found,
         clients=names,
         may_open=may_open,
-        may_read=may_read,
+        # Whatever is listed for somebody is either their team's, or everybody's of their role.
+        may_read=allows(signed_in.role, Action.READ_CASE, on_team=True),
         closed=closed,
     )
 

@@ -11,17 +11,19 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from aiohttp import ClientResponse
+from aiohttp import ClientResponse, web
 
 from consent.database import Database
 from consent.events import Tag
 from consent.policy import Role
 from consent.tables import LedgerEntry
+from rooms.seat import Arrival
 from server.appointments import links, seats
 from server.appointments.service import When, move
 from server.appointments.tables import LINGER, Appointment
 from server.cases import service as cases
 from server.cases.tables import Case
+from server.http.context import ROOMS
 from tests.flows.conftest import Person
 from tests.support.casework import Worker, open_case, plan, seat_of
 
@@ -417,3 +419,12 @@ async def test_a_plan_that_only_changes_its_zone_is_a_move(walk: Walk, entries: 
         move(session, worker(walk.manager), appointment, when, datetime.now(UTC))
     assert (await entries(Tag.MOVED))[0].details["time_zone"] == "Europe/Warsaw"
     assert "Warsaw" in await (await walk.manager.get(walk.page)).text()
+
+
+async def test_today_says_when_somebody_waits_to_be_let_in(walk: Walk, app: web.Application) -> None:
+    seat = await walk.seat(Role.CLIENT)
+    await app[ROOMS].enter(walk.appointment, Arrival("conn-1", seat, DEVICE, datetime.now(UTC)))
+    text = await (await walk.manager.get("/today")).text()
+    assert "Somebody is in the waiting room." in text
+    assert f'data-appointment="{walk.appointment}" data-state="waiting"' in text
+    assert "someone is waiting" in text

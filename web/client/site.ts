@@ -11,6 +11,7 @@ import {
   Tabs,
   createAll,
 } from "govuk-frontend";
+import { startRefreshing } from "./refresh";
 
 function startComponents(): void {
   document.body.classList.add("js-enabled", "govuk-frontend-supported");
@@ -112,3 +113,4 @@ startCopying();
 addOwnTimes();
 startPrinting();
 startExit();
+startRefreshing(addOwnTimes);
