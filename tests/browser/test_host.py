@@ -15,6 +15,7 @@ from tests.support.walk import (
     arrive,
     is_in,
     join,
+    leave,
     let_in,
     open_people,
     picture,
@@ -84,7 +85,7 @@ async def test_when_the_host_drops_another_becomes_host_and_when_nobody_is_left_
     await says_of(client, demo.name("psychologist"), "Host")
     await sees_and_hears(client, demo.name("psychologist"))
 
-    await psychologist.click("button", "Leave")
+    await leave(psychologist)
     await client.find("heading", "The conversation is paused")
     phone = await client.evaluate("poruch.state().room.help_phone")
     assert phone

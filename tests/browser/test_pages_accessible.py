@@ -14,6 +14,7 @@ from tests.support.walk import (
     all_meet,
     in_english,
     is_in,
+    leave,
     let_in,
     open_people,
     plan,
@@ -138,8 +139,7 @@ async def test_lobby_waiting_room_call_and_closing_page_are_accessible(
     await inspector.look(manager, "keys")
     await manager.press("Escape")
 
-    await client.click("button", "Leave")
-    await client.find("heading", "You have left the conversation")
+    await leave(client)
     await inspector.look(client, "closing page")
     assert not inspector.faults, str(inspector)
 

@@ -20,6 +20,7 @@ from tests.support.walk import (
     arrive,
     is_in,
     join,
+    leave,
     let_in,
     open_people,
     plan,
@@ -89,8 +90,7 @@ async def test_the_record_tells_the_walk_within_two_seconds(demo: Demo, in_chrom
         await client.goto(meeting.invitation)
         await is_in(client)
     async with walk.step(psychologist_name, Tag.LEFT):
-        await psychologist.click("button", "Leave")
-        await psychologist.find("heading", "You have left the conversation")
+        await leave(psychologist)
     async with walk.step("", Tag.ENDED):
         await open_people(manager)
         await manager.click("button", "End for everybody")

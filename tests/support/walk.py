@@ -62,7 +62,7 @@ async def join(page: Page, url: str) -> None:
     await page.wait_for("location.pathname === '/call'")
     await in_english(page)
     await page.click("button", "Join", exact=True)
-    await page.find("button", "Leave")
+    await is_in(page)
 
 
 async def in_english(page: Page) -> None:
@@ -119,8 +119,13 @@ async def let_in(host: Page, name: str) -> None:
 
 async def is_in(page: Page) -> None:
     """Stand in the call."""
-    await page.find("button", "Leave")
-    await page.find("button", "Microphone")
+    await page.find("button", "People")
+
+
+async def leave(page: Page) -> None:
+    """Leave the call, and read that one has left."""
+    await page.click("button", "Leave", exact=True)
+    await page.find("heading", "You have left the conversation")
 
 
 async def open_people(page: Page) -> None:
