@@ -13,8 +13,9 @@ from consent.policy import ACCOUNTS, Action, Role
 from server.accounts import service
 from server.accounts.service import AccountError
 from server.accounts.tables import Account
+from server.appointments import seats
 from server.cases.words import role_label
-from server.http.context import CATALOGS, database, settings
+from server.http.context import CATALOGS, database, rooms, settings
 from server.http.errors import NotFound, Problem
 from server.http.forms import Form
 from server.http.guard import require
@@ -131,7 +132,7 @@ async def new_link(request: web.Request) -> web.StreamResponse:
 
 
 async def disable(request: web.Request) -> web.StreamResponse:
-    """Stop the person from signing in."""
+    """Stop the person from signing in, and end their part in calls that are running."""
     form, _, now = Form(), translator(request), datetime.now(UTC)
     async with database(request).write() as session:
         doer = await require(request, session, Action.MANAGE_ACCOUNTS)
@@ -140,8 +141,11 @@ async def disable(request: web.Request) -> web.StreamResponse:
             form.fail("disable", _("You cannot disable your own account"))
         else:
             await service.disable(session, person, actor=ledger.account_actor(doer.id), now=now)
+        held = await seats.held_by(session, person.id)
     if not form.ok:
         return _person_form(request, person, form, 400)
+    for seat_id in held:
+        await rooms(request).close_seat(seat_id)
     raise web.HTTPSeeOther(f"/admin/accounts/{person.id}")
 
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import html
 import re
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 
 import pytest
+import socketio
+from aiohttp import web
 from sqlalchemy import select, update
+from yarl import URL
 
 from consent.database import Database
 from consent.events import Tag
@@ -16,6 +20,12 @@ from consent.policy import Role
 from consent.tables import LedgerEntry
 from server.accounts import service
 from server.accounts.tables import Account, AccountLink
+from server.appointments import links, seats
+from server.appointments.tables import Seat
+from server.demo import build_demo
+from server.http.context import SECRETS
+from server.settings import Settings
+from signaling import tickets
 from tests.flows.conftest import Person
 
 Visitor = Callable[[], Awaitable[Person]]
@@ -216,3 +226,41 @@ async def test_an_unknown_account_is_a_page_that_does_not_exist(signed_in: Signe
     administrator = await signed_in(Role.ADMINISTRATOR)
     assert (await administrator.get("/admin/accounts/0000000000000000")).status == 404
     assert (await administrator.post("/admin/accounts/0000000000000000/disable")).status == 404
+
+
+async def test_disabling_ends_the_persons_part_in_a_running_call(
+    signed_in: SignedIn, visitor: Visitor, app: web.Application, settings: Settings, database: Database
+) -> None:
+    demo = await build_demo(database, settings.model_copy(update={"demo": True}), app[SECRETS])
+    async with database.read() as session:
+        psychologist = await service.by_email(session, "psychologist@demo.invalid")
+        assert psychologist
+        token = demo["client"][0]["invitation_url"].partition("#i=")[2]
+        client_seat = await session.get_one(Seat, links.parse(app[SECRETS].derive(links.KEY_PURPOSE), token).seat_id)
+        seat = await seats.of_account(session, client_seat.appointment_id, psychologist.id)
+        assert seat
+    entry = tickets.issue(
+        app[SECRETS].derive(tickets.KEY_PURPOSE),
+        tickets.Kind.ENTRY,
+        {"seat": seat.id},
+        datetime.now(UTC) + timedelta(minutes=1),
+    )
+    page = await visitor()
+    there = page.base_url.join(URL("/api/seat"))
+    async with page.session.post(there, json={"code": entry, "device": "0" * 32}) as answer:
+        given = await answer.json()
+    assert given["ticket"]
+    closed: asyncio.Future[dict[str, str]] = asyncio.get_running_loop().create_future()
+    client = socketio.AsyncClient(reconnection=False)
+    client.on("seat.closed", closed.set_result)
+    await client.connect(
+        settings.base_url, auth={"ticket": given["ticket"]}, socketio_path="socket", transports=["websocket"]
+    )
+    hello = {"device": "0" * 32, "with_helper": None, "abilities": {"audio": True, "video": True}}
+    assert (await client.call("room.enter", hello))["ok"]
+    administrator = await signed_in(Role.ADMINISTRATOR)
+    assert (await administrator.post(f"/admin/accounts/{psychologist.id}/disable")).status == 303
+    assert (await closed)["code"] == "revoked"
+    await client.disconnect()
+    async with page.session.post(there, json={"resume": given["resume"], "device": "0" * 32}) as answer:
+        assert (answer.status, (await answer.json())["error"]["code"]) == (410, "link_revoked")
