@@ -95,7 +95,6 @@ function languageSwitch(redraw: () => void): HTMLElement {
         lang: code,
         class: "lobby__language",
         // The clipped rest would be a word of its own in the computed name.
-        "aria-label": name,
         "aria-pressed": String(code === language()),
         "data-language": code,
         onclick: async () => {
