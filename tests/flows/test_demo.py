@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -29,9 +29,10 @@ def settings(settings: Settings, request: pytest.FixtureRequest) -> Settings:
 
 
 @pytest.fixture
-async def links(app: web.Application, settings: Settings) -> DemoLinks:
+async def links(app: web.Application, settings: Settings) -> AsyncIterator[DemoLinks]:
     """What the demo prints."""
-    return await build_demo(app[DATABASE], settings, app[SECRETS])
+    yield await build_demo(app[DATABASE], settings, app[SECRETS])
+    await app[DATABASE].close()
 
 
 async def test_it_has_exactly_the_shape_that_scripts_walk(links: DemoLinks, settings: Settings) -> None:
