@@ -94,7 +94,6 @@ function languageSwitch(redraw: () => void): HTMLElement {
         type: "button",
         lang: code,
         class: "lobby__language",
-        // The clipped rest would be a word of its own in the computed name.
         "aria-pressed": String(code === language()),
         "data-language": code,
         onclick: async () => {
