@@ -21,7 +21,6 @@ from tests.support.walk import (
     says_of,
     sees_and_hears,
     sign_in,
-    waits,
 )
 
 
@@ -105,4 +104,5 @@ async def test_a_declined_newcomer_stays_outside(demo: Demo, in_chromium: MakeCh
     await client.find("heading", "You were not let in this time")
     assert await client.evaluate("!document.querySelector('.tile')")
     await client.goto(meeting.invitation)
-    await waits(client)
+    await client.find("heading", "You were not let in this time")
+    assert await manager.count("button", "Let in") == 0

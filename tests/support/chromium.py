@@ -67,6 +67,9 @@ class ChromiumPage(Page):
 
     def __init__(self, label: str, raw: PlaywrightPage) -> None:
         super().__init__(f"{label} (Chromium)")
+        self._use(raw)
+
+    def _use(self, raw: PlaywrightPage) -> None:
         self.raw = raw
         raw.set_default_timeout(PATIENCE_S * 1000)
         raw.on("pageerror", lambda error: self.complaints.append(f"uncaught: {error}"))
@@ -126,12 +129,15 @@ class ChromiumPage(Page):
         await self.raw.screenshot(path=path)
 
     async def lose_power(self) -> None:
-        """End the tab's process at once: the page runs no farewell."""
+        """End the tab's process at once, so that the page runs no farewell; the same profile has a new tab then."""
         session = await self.raw.context.new_cdp_session(self.raw)
         async with self.raw.expect_event("crash"):
             # Nobody is left to answer, so the answer is not awaited.
             self._last_words = asyncio.ensure_future(session.send("Page.crash"))
         self._last_words.cancel()
+        dead = self.raw
+        self._use(await dead.context.new_page())
+        await dead.close()
 
     async def close(self) -> None:
         await self.raw.close(run_before_unload=False)
