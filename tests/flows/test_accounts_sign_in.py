@@ -109,12 +109,24 @@ async def test_it_refuses_a_form_without_the_token(visitor: Visitor, olena: Acco
 
 
 @pytest.mark.parametrize(
-    "headers", [{"Origin": "https://evil.example"}, {"Sec-Fetch-Site": "cross-site"}, {"Origin": "null"}]
+    "headers",
+    [
+        {"Origin": "https://evil.example"},
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Origin": "null", "Sec-Fetch-Site": "cross-site"},
+    ],
 )
 async def test_it_refuses_a_form_of_another_site(visitor: Visitor, olena: Account, headers: dict[str, str]) -> None:
     person = await visitor()
     fields = {"email": olena.email, "password": PASSWORD}
     assert (await person.post("/sign-in", fields, page="/sign-in", headers=headers)).status == 403
+
+
+async def test_it_takes_a_form_as_browsers_send_it_under_our_referrer_policy(visitor: Visitor, olena: Account) -> None:
+    person = await visitor()
+    fields = {"email": olena.email, "password": PASSWORD}
+    headers = {"Origin": "null", "Sec-Fetch-Site": "same-origin"}
+    assert (await person.post("/sign-in", fields, page="/sign-in", headers=headers)).status == 303
 
 
 async def test_it_refuses_the_token_of_somebody_else(signed_in: SignedInFactory, entries: Entries) -> None:
