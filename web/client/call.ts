@@ -4,6 +4,7 @@ import { showEnding } from "./call/closing";
 import { CallScreen } from "./call/screen";
 import { Connection, type Closed } from "./connection";
 import { Devices } from "./devices";
+import { keepMuted, wasMuted } from "./lobby/choices";
 import { runLobby } from "./lobby/lobby";
 import { waitingRoom } from "./lobby/waiting";
 import { Quality, type Counters } from "./quality";
@@ -83,6 +84,8 @@ class Page {
   async #call(seat: SeatReply, connection: Connection, signal: AbortSignal): Promise<void> {
     const devices = this.#devices;
     const session = new MediaSession(connection, devices);
+    session.muted.set(wasMuted());
+    session.muted.subscribe(keepMuted);
     const sound = new Sound(session, devices);
     const quality = (this.#quality = new Quality(session));
     const screen = new CallScreen({ screen: this.#screen, seat, connection, devices, session, sound, quality });

@@ -5,15 +5,7 @@ import type { types } from "mediasoup-client";
 import type { Connection } from "./connection";
 import type { Devices } from "./devices";
 import { Store } from "./store";
-import {
-  keepAlive,
-  loadDevice,
-  openReceive,
-  openSend,
-  publish,
-  receive,
-  type Health,
-} from "./transports";
+import { keepAlive, loadDevice, openReceive, openSend, publish, receive, type Health } from "./transports";
 import { ProtocolError, type Kind, type ProducerState, type Snapshot, type Source } from "./types";
 
 export interface RemoteStream {
@@ -113,6 +105,7 @@ export class MediaSession {
         await this.#reconcile();
         this.#retryMs = FIRST_RETRY_MS;
       } catch (error) {
+        if (this.#stopped) return;
         if (!(error instanceof ProtocolError && PASSING.has(error.code))) {
           console.warn("Media is built anew:", error);
           this.#drop();

@@ -32,7 +32,7 @@ function open(title: string, body: Child[], onClose?: () => void): HTMLDialogEle
   return dialog;
 }
 
-export async function devicesDialog(devices: Devices): Promise<void> {
+export async function devicesDialog(devices: Devices, onDone: () => void): Promise<void> {
   const body = h("div", { class: "devices" });
   const fault = h("p", { class: "devices__fault", role: "alert" });
   const meter = h("meter", {
@@ -96,6 +96,7 @@ export async function devicesDialog(devices: Devices): Promise<void> {
   open(t("Devices"), [body, fault], () => {
     stopWatching();
     stopMeter();
+    onDone();
     navigator.mediaDevices?.removeEventListener("devicechange", refresh);
   });
 }

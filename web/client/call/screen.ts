@@ -1,6 +1,7 @@
 /** The call on the page: puts the parts together and draws them anew whenever something has changed. */
 import type { Connection } from "../connection";
 import { DeviceFault, type Devices } from "../devices";
+import { choicesOf, keepChoices } from "../lobby/choices";
 import { phoneLink } from "../lobby/frame";
 import { stayAwake } from "../lobby/wake";
 import type { Quality } from "../quality";
@@ -275,7 +276,7 @@ export class CallScreen {
         session.audioOnly.set(!session.audioOnly.value);
         announce(session.audioOnly.value ? t("Pictures off, sound only") : t("Pictures on"));
       },
-      devices: () => void devicesDialog(devices),
+      devices: () => void devicesDialog(devices, () => keepChoices(choicesOf(devices))),
       keys: () => undefined,
       leave: () => void connection.leave(),
     };
@@ -284,6 +285,8 @@ export class CallScreen {
   async #device(change: () => Promise<unknown>): Promise<void> {
     try {
       await change();
+      // A reload finds the devices as they were left.
+      keepChoices(choicesOf(this.#parts.devices));
       this.#trouble = null;
     } catch (error) {
       if (!(error instanceof DeviceFault)) throw error;

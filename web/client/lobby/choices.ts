@@ -1,6 +1,7 @@
 /** What this device chose last time: devices by the browser's own random ids, never a name. */
-import type { Facing } from "../devices";
+import type { Devices, Facing } from "../devices";
 import type { WithHelper } from "../types";
+import { deviceOf } from "./picker";
 
 export type Choices = {
   readonly microphone: boolean;
@@ -12,6 +13,7 @@ export type Choices = {
 };
 
 const CHOICES = "poruch.choices";
+const MUTED = "poruch.muted";
 const PASSED = "poruch.seats";
 
 const FIRST_TIME: Choices = {
@@ -29,6 +31,38 @@ export function lastChoices(): Choices {
 
 export function keepChoices(choices: Choices): void {
   write(CHOICES, JSON.stringify(choices));
+}
+
+/** What is open now, for the next time. */
+export function choicesOf(devices: Devices): Choices {
+  const { microphone, camera, facing, speaker } = devices.value;
+  const last = lastChoices();
+  return {
+    microphone: microphone !== null,
+    camera: camera !== null,
+    microphoneId: deviceOf(microphone) ?? last.microphoneId,
+    cameraId: deviceOf(camera) ?? last.cameraId,
+    facing,
+    speaker,
+  };
+}
+
+/** Whoever had switched the microphone off stays silent after a reload of this tab, and only then. */
+export function wasMuted(): boolean {
+  try {
+    return sessionStorage.getItem(MUTED) !== null;
+  } catch {
+    return false;
+  }
+}
+
+export function keepMuted(muted: boolean): void {
+  try {
+    if (muted) sessionStorage.setItem(MUTED, "");
+    else sessionStorage.removeItem(MUTED);
+  } catch {
+    // A browser that keeps nothing forgets this too.
+  }
 }
 
 /** Whatever was stored, by an older version or by somebody's hand, becomes complete choices. */

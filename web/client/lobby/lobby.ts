@@ -5,7 +5,7 @@ import type { Devices } from "../devices";
 import { ProtocolError, type SeatReply, type Snapshot } from "../types";
 import { t } from "../ui/i18n";
 import { cameraPage, openCamera } from "./camera";
-import { keepChoices, keepPassage, lastChoices, passage, type Choices, type Passage } from "./choices";
+import { choicesOf, keepChoices, keepPassage, lastChoices, passage, type Choices, type Passage } from "./choices";
 import { companionPage } from "./companion";
 import type { LobbyContext, LobbyResult } from "./contract";
 import { earlyPage } from "./early";
@@ -13,7 +13,6 @@ import { buttons, Frame, mainButton, text } from "./frame";
 import { gate } from "./gate";
 import { microphonePage, openMicrophone } from "./microphone";
 import { isGranted, type Move } from "./permission";
-import { deviceOf } from "./picker";
 import { readyPage } from "./ready";
 import { speakerPage } from "./speaker";
 import { staffPage } from "./staff";
@@ -160,18 +159,4 @@ async function reopen(devices: Devices, last: Choices): Promise<void> {
   devices.setSpeaker(last.speaker);
   if (last.microphone) await openMicrophone(devices, last.microphoneId).catch(() => undefined);
   if (last.camera) await openCamera(devices, last).catch(() => undefined);
-}
-
-/** What is open now, for the next time. */
-function choicesOf(devices: Devices): Choices {
-  const { microphone, camera, facing, speaker } = devices.value;
-  const last = lastChoices();
-  return {
-    microphone: microphone !== null,
-    camera: camera !== null,
-    microphoneId: deviceOf(microphone) ?? last.microphoneId,
-    cameraId: deviceOf(camera) ?? last.cameraId,
-    facing,
-    speaker,
-  };
 }

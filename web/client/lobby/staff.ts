@@ -15,6 +15,8 @@ import { meter } from "./meter";
 import { openMicrophone } from "./microphone";
 import { deviceOf, devicePicker } from "./picker";
 
+const OPENING_MS = 2_000;
+
 /** Resolves when "Join" is pressed; `devices` then holds what is on. */
 export async function staffPage(frame: Frame, devices: Devices, seat: SeatReply, last: Choices): Promise<void> {
   const { appointment, you } = seat;
@@ -24,8 +26,7 @@ export async function staffPage(frame: Frame, devices: Devices, seat: SeatReply,
   devices.setSpeaker(last.speaker);
   const microphone = new Switch("microphone", devices, () => openMicrophone(devices, last.microphoneId));
   const camera = new Switch("camera", devices, () => openCamera(devices, last));
-  if (last.microphone) void microphone.turn(true);
-  if (last.camera) void camera.turn(true);
+  const opening = Promise.all([last.microphone && microphone.turn(true), last.camera && camera.turn(true)]);
   await frame.show<void>((done, alive) => ({
     title: t("Ready to join?"),
     body: [
@@ -38,6 +39,8 @@ export async function staffPage(frame: Frame, devices: Devices, seat: SeatReply,
       ),
     ],
   }));
+  // Whoever is quick does not come without the devices that were about to open; the browser's question holds nobody up.
+  await Promise.race([opening, new Promise((resolve) => setTimeout(resolve, OPENING_MS))]);
 }
 
 /** One device's switch with what it shows: the picture or the level, or the fault and what to do. */
