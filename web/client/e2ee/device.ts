@@ -1,0 +1,120 @@
+// This browser as a device: key pairs that cannot leave it, and what it remembers for calls. All of it can be forgotten at once.
+
+import type { Bytes } from "./bytes";
+import type { Certificate } from "./credential";
+import type { LinkSecrets } from "./fragment";
+import { ECDSA, exportSpki, fingerprint, sign } from "./signatures";
+
+const DATABASE = "poruch-device";
+const STORES = ["keys", "certificate", "secrets", "verified"] as const;
+type StoreName = (typeof STORES)[number];
+
+export interface DeviceKeys {
+  /** ECDSA P-256: signs this device's leaves and vault entries. */
+  readonly sign: CryptoKeyPair;
+  /** ECDH P-256: vault entries are sealed to it. */
+  readonly seal: CryptoKeyPair;
+  /** SPKI, base64url. */
+  readonly signKey: string;
+  /** SPKI, base64url. */
+  readonly sealKey: string;
+  /** SHA-256 of the signing key's SPKI, base64url: the device's name. */
+  readonly fingerprint: string;
+}
+
+/** Makes key pairs whose private halves WebCrypto never hands out. */
+export async function makeDevice(): Promise<DeviceKeys> {
+  const [signing, sealing] = await Promise.all([
+    crypto.subtle.generateKey(ECDSA, false, ["sign", "verify"]),
+    crypto.subtle.generateKey({ name: "ECDH", namedCurve: "P-256" }, false, ["deriveBits"]),
+  ]);
+  return described(signing, sealing);
+}
+
+/** This browser's keys, made when it is asked for the first time. Rejects where the browser keeps nothing (private windows). */
+export async function openDevice(): Promise<DeviceKeys> {
+  const kept = await read<Pick<DeviceKeys, "sign" | "seal">>("keys", "device");
+  if (kept) return described(kept.sign, kept.seal);
+  const made = await makeDevice();
+  // Two tabs may come here at once: the first to store wins, and both go on with what is stored.
+  const winner = await addOrRead("keys", "device", { sign: made.sign, seal: made.seal });
+  return winner ? described(winner.sign, winner.seal) : made;
+}
+
+async function described(signing: CryptoKeyPair, sealing: CryptoKeyPair): Promise<DeviceKeys> {
+  const [signKey, sealKey] = await Promise.all([exportSpki(signing.publicKey), exportSpki(sealing.publicKey)]);
+  return { sign: signing, seal: sealing, signKey, sealKey, fingerprint: await fingerprint(signKey) };
+}
+
+/** ECDSA over `label ‖ 0 ‖ body` by this device; base64url. */
+export function signWith(device: DeviceKeys, label: string, body: Bytes): Promise<string> {
+  return sign(device.sign.privateKey, label, body);
+}
+
+/** Staff: what the organisation has certified this device as. */
+export const keptCertificate = (): Promise<Certificate | null> => read("certificate", "certificate");
+export const keepCertificate = (certificate: Certificate): Promise<void> =>
+  write("certificate", "certificate", certificate);
+
+/** The secrets of a link, by appointment, once they have left the address bar. */
+export const keptSecrets = (appointment: string): Promise<LinkSecrets | null> => read("secrets", appointment);
+export const keepSecrets = (appointment: string, secrets: LinkSecrets): Promise<void> =>
+  write("secrets", appointment, secrets);
+
+/** Whether a spoken code has matched with that device on an earlier day. */
+export const isVerified = async (device: string): Promise<boolean> => (await read<true>("verified", device)) !== null;
+export const keepVerified = (device: string): Promise<void> => write("verified", device, true);
+
+/** Erases the keys and everything remembered. The next use begins as a device that nobody knows. */
+export async function forgetDevice(): Promise<void> {
+  await inTransaction(STORES, "readwrite", (open) => STORES.forEach((name) => void open(name).clear()));
+}
+
+async function read<T>(store: StoreName, key: string): Promise<T | null> {
+  const request = await inTransaction<IDBRequest>([store], "readonly", (open) => open(store).get(key));
+  return (request.result as T | undefined) ?? null;
+}
+
+async function write(store: StoreName, key: string, value: unknown): Promise<void> {
+  await inTransaction([store], "readwrite", (open) => void open(store).put(value, key));
+}
+
+/** Stores the value unless there is one already, which is returned then. */
+async function addOrRead<T>(store: StoreName, key: string, value: T): Promise<T | null> {
+  const request = await inTransaction<IDBRequest>([store], "readwrite", (open) => {
+    const present = open(store).get(key);
+    present.onsuccess = () => {
+      if (present.result === undefined) open(store).add(value, key);
+    };
+    return present;
+  });
+  return (request.result as T | undefined) ?? null;
+}
+
+/** Resolves once the transaction is complete, which is when it is on the disk. */
+async function inTransaction<T>(
+  stores: readonly StoreName[],
+  mode: IDBTransactionMode,
+  work: (open: (name: StoreName) => IDBObjectStore) => T,
+): Promise<T> {
+  const database = await openDatabase();
+  try {
+    return await new Promise<T>((resolve, reject) => {
+      const transaction = database.transaction([...stores], mode);
+      const result = work((name) => transaction.objectStore(name));
+      transaction.oncomplete = () => resolve(result);
+      transaction.onabort = transaction.onerror = () => reject(transaction.error ?? new Error("IndexedDB gave up."));
+    });
+  } finally {
+    database.close();
+  }
+}
+
+function openDatabase(): Promise<IDBDatabase> {
+  return new Promise((resolve, reject) => {
+    const request = indexedDB.open(DATABASE, 1);
+    request.onupgradeneeded = () => STORES.forEach((name) => void request.result.createObjectStore(name));
+    request.onsuccess = () => resolve(request.result);
+    request.onerror = () => reject(request.error ?? new Error("IndexedDB does not open."));
+  });
+}

@@ -1,0 +1,194 @@
+// The team's vault: an appointment's secrets, sealed to the certified devices of the team and signed by one of them.
+
+import { Aes128Gcm, CipherSuite, DhkemP256HkdfSha256, HkdfSha256 } from "@hpke/core";
+
+import type { Role } from "../types";
+import { canon, fromBase64url, parseObject, toBase64url, utf8, type Bytes } from "./bytes";
+import { checkCertificate, CredentialError, type Certificate, type Organisation } from "./credential";
+import type { DeviceKeys } from "./device";
+import { fingerprint, sign, verify } from "./signatures";
+
+/** Which secret of which appointment. `seat` and `role` are null for the appointment's own secret. */
+export interface VaultSubject {
+  readonly appointment: string;
+  readonly secret: "appointment" | `seat:${string}`;
+  readonly seat: string | null;
+  readonly role: Role | null;
+}
+
+/** The body stays the string that was signed. */
+export interface VaultEntry {
+  readonly body: string;
+  readonly signer: Certificate;
+  readonly signature: string;
+}
+
+/** Whose certificates count. */
+export interface VaultTrust {
+  readonly organisation: Organisation;
+  readonly revoked: readonly string[];
+}
+
+export interface VaultSigner {
+  readonly device: DeviceKeys;
+  readonly certificate: Certificate;
+}
+
+export type VaultRefusal =
+  | "malformed"
+  | "wrong_subject"
+  | "bad_signer"
+  | "bad_signature"
+  | "not_for_me"
+  | "undecryptable"
+  | "no_recipients";
+
+export class VaultError extends Error {
+  override readonly name = "VaultError";
+
+  constructor(readonly code: VaultRefusal) {
+    super(`The vault entry is refused: ${code}.`);
+  }
+}
+
+const LABEL = "poruch vault";
+const SECRET = 16;
+
+const suite = (): CipherSuite =>
+  new CipherSuite({ kem: new DhkemP256HkdfSha256(), kdf: new HkdfSha256(), aead: new Aes128Gcm() });
+
+export const appointmentSubject = (appointment: string): VaultSubject => ({
+  appointment,
+  secret: "appointment",
+  seat: null,
+  role: null,
+});
+
+export const seatSubject = (appointment: string, seat: string, role: Role): VaultSubject => ({
+  appointment,
+  secret: `seat:${seat}`,
+  seat,
+  role,
+});
+
+/** Seals 16 bytes to every recipient whose certificate holds at `now`; the others are left out.
+ * Throws a VaultError("no_recipients") when none is left. */
+export async function sealEntry(
+  subject: VaultSubject,
+  secret: Bytes,
+  recipients: readonly Certificate[],
+  signer: VaultSigner,
+  trust: VaultTrust,
+  now: number,
+): Promise<VaultEntry> {
+  if (secret.length !== SECRET) throw new RangeError(`A secret has ${SECRET} bytes, not ${secret.length}.`);
+  const sealed: Sealed[] = [];
+  for (const certificate of recipients) {
+    const to = await recipient(certificate, trust, now);
+    if (to && !sealed.some((one) => one.to === to.device)) sealed.push(await sealTo(to, subject, secret));
+  }
+  if (sealed.length === 0) throw new VaultError("no_recipients");
+  const body = canon({ v: 1, ...subject, sealed: sealed.map((one) => ({ ...one })) });
+  const signature = await sign(signer.device.sign.privateKey, LABEL, utf8(body));
+  return { body, signer: signer.certificate, signature };
+}
+
+/** The secret, when a certified device signed this very subject and sealed it to this device; throws a VaultError. */
+export async function openEntry(
+  entry: VaultEntry,
+  subject: VaultSubject,
+  device: DeviceKeys,
+  trust: VaultTrust,
+  now: number,
+): Promise<Bytes> {
+  const { sealed, ...about } = readBody(entry.body);
+  await checkSigner(entry, trust, now);
+  // Signed for another seat or another call is as bad as not signed at all.
+  if (canon({ ...about }) !== canon({ ...subject })) throw new VaultError("wrong_subject");
+  const mine = sealed.find((one) => one.to === device.fingerprint);
+  if (!mine) throw new VaultError("not_for_me");
+  let secret: Bytes;
+  try {
+    const opened = await suite().open(
+      { recipientKey: device.seal, enc: fromBase64url(mine.enc).buffer, info: utf8(LABEL).buffer },
+      fromBase64url(mine.ciphertext).buffer,
+      associated(subject),
+    );
+    secret = new Uint8Array(opened);
+  } catch {
+    throw new VaultError("undecryptable");
+  }
+  if (secret.length !== SECRET) throw new VaultError("malformed");
+  return secret;
+}
+
+/** Fingerprints of the devices that can open the entry; throws a VaultError("malformed"). */
+export const recipientsOf = (entry: VaultEntry): string[] => readBody(entry.body).sealed.map((one) => one.to);
+
+async function checkSigner(entry: VaultEntry, trust: VaultTrust, now: number): Promise<void> {
+  let key: string;
+  try {
+    key = (await checkCertificate(entry.signer, trust.organisation, trust.revoked, now)).sign;
+  } catch (error) {
+    if (error instanceof CredentialError) throw new VaultError("bad_signer");
+    throw error;
+  }
+  if (!(await verify(key, LABEL, utf8(entry.body), entry.signature))) throw new VaultError("bad_signature");
+}
+
+interface Recipient {
+  readonly device: string;
+  readonly seal: string;
+}
+
+async function recipient(certificate: Certificate, trust: VaultTrust, now: number): Promise<Recipient | null> {
+  try {
+    const { sign: key, seal } = await checkCertificate(certificate, trust.organisation, trust.revoked, now);
+    return { device: await fingerprint(key), seal };
+  } catch (error) {
+    if (error instanceof CredentialError) return null;
+    throw error;
+  }
+}
+
+interface Sealed {
+  /** Fingerprint of the recipient's device. */
+  readonly to: string;
+  readonly enc: string;
+  readonly ciphertext: string;
+}
+
+async function sealTo(to: Recipient, subject: VaultSubject, secret: Bytes): Promise<Sealed> {
+  const algorithm = { name: "ECDH", namedCurve: "P-256" };
+  const recipientPublicKey = await crypto.subtle.importKey("spki", fromBase64url(to.seal), algorithm, true, []);
+  const { enc, ct } = await suite().seal(
+    { recipientPublicKey, info: utf8(LABEL).buffer },
+    secret.slice().buffer,
+    associated(subject),
+  );
+  return { to: to.device, enc: toBase64url(new Uint8Array(enc)), ciphertext: toBase64url(new Uint8Array(ct)) };
+}
+
+const associated = (subject: VaultSubject): ArrayBuffer => utf8(canon({ ...subject })).buffer;
+
+function readBody(text: string): VaultSubject & { sealed: Sealed[] } {
+  const { v, sealed, appointment, secret, seat, role, ...more } = parseObject(text) ?? {};
+  const whole =
+    v === 1 &&
+    typeof appointment === "string" &&
+    typeof secret === "string" &&
+    isTextOrNull(seat) &&
+    isTextOrNull(role) &&
+    Object.keys(more).length === 0 &&
+    Array.isArray(sealed) &&
+    sealed.every(isSealed);
+  if (!whole) throw new VaultError("malformed");
+  return { appointment, secret: secret as VaultSubject["secret"], seat, role: role as Role | null, sealed };
+}
+
+const isTextOrNull = (value: unknown): value is string | null => value === null || typeof value === "string";
+
+function isSealed(value: unknown): value is Sealed {
+  const { to, enc, ciphertext } = (value ?? {}) as Record<string, unknown>;
+  return typeof to === "string" && typeof enc === "string" && typeof ciphertext === "string";
+}
