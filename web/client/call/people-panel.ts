@@ -41,7 +41,7 @@ export class PeoplePanel {
   }
 
   update(snapshot: Snapshot): void {
-    const key = JSON.stringify([snapshot.people, snapshot.room, snapshot.you]);
+    const key = JSON.stringify([snapshot.people, snapshot.producers, snapshot.room, snapshot.you]);
     if (key === this.#shown) return;
     this.#shown = key;
     this.#heading.textContent = t("People");
