@@ -8,6 +8,7 @@ import logging
 import signal
 import socket
 import sys
+from contextlib import suppress
 
 from .control import Json, MediaError, MediaEvent, Start, Unframer, event_message, frame, parse_request
 from .engine import Engine
@@ -61,10 +62,12 @@ async def serve(descriptor: int) -> None:
     """Serve the socket until the server closes it or dies."""
     reader, writer = await asyncio.open_unix_connection(sock=socket.socket(fileno=descriptor))
     worker, unframer = Worker(writer), Unframer()
-    while data := await reader.read(_CHUNK):
-        for message in unframer.feed(data):
-            worker.answer(message)
-        await writer.drain()
+    # A server that was killed resets the socket instead of closing it: that too is only the end of the work.
+    with suppress(ConnectionError):
+        while data := await reader.read(_CHUNK):
+            for message in unframer.feed(data):
+                worker.answer(message)
+            await writer.drain()
     await worker.close()
 
 

@@ -106,6 +106,9 @@ _TOLD = frozenset(
 )
 """What the timeline tells; who has read the record is told elsewhere."""
 
+_OF_THE_ROOM = frozenset({Tag.LOCKED, Tag.UNLOCKED, Tag.ENDED})
+"""About nobody in particular, so that who did it is said."""
+
 _CAME = frozenset({Tag.JOINED, Tag.RETURNED})
 _WENT = frozenset({Tag.DROPPED, Tag.LEFT, Tag.REMOVED})
 
@@ -270,6 +273,6 @@ def _moment(fact: Fact, seat_id: str | None, seats: Mapping[str, _Seat]) -> Mome
         tag=fact.tag,
         name=seat.name if seat else None,
         role=seat.role if seat else None,
-        by=by if doer is not seat or seat is None else None,
+        by=by if doer is not seat or seat is None or fact.tag in _OF_THE_ROOM else None,
         details=fact.details,
     )

@@ -175,6 +175,11 @@ def test_it_tells_who_did_something_to_somebody_else() -> None:
     assert build(facts, AFTER).moments[0].by == "Марія"
 
 
+def test_it_tells_who_ended_the_meeting() -> None:
+    record = build([*everybody(), seat(0, Tag.JOINED, MANAGER), room(45, Tag.ENDED, f"seat:{MANAGER}")], AFTER)
+    assert record.moments[-1].by == "Марія"
+
+
 def test_it_does_not_tell_who_read_the_record() -> None:
     reading = Fact(at(99), Tag.RECORD_READ, "account:9", {"by": "Наталія"})
     assert Tag.RECORD_READ not in {moment.tag for moment in build([*everybody(), reading], AFTER).moments}
