@@ -44,7 +44,7 @@ async def pages(request: pytest.FixtureRequest) -> AsyncIterator[list[Page]]:
     for page in opened:
         with suppress(PageError):
             if failed:
-                print(f"\n----- {page.label} at {await page.url()}\n{await page.text()}")
+                print(f"\n----- {page.label} at {await page.url()}\n{(await page.text())[:3000]}")
         with suppress(PageError):
             await page.close()
     if failed and "demo" in request.fixturenames:

@@ -148,6 +148,8 @@ class Person:
             self._news.notify_all()
 
     async def _end(self, *_reason: object) -> None:
+        # The library leaves a socket half open that the server has ended; browsers do not.
+        await self.socket.eio.ws.close()
         async with self._news:
             self.gone = True
             self._news.notify_all()

@@ -56,6 +56,8 @@ LOST = """(() => {
 
 FOCUS_SHOWS = """(() => {
   const node = document.activeElement;
+  // Inside these the browser itself marks the part that has the focus, and the field then has none.
+  if (node?.matches('input[type=date], input[type=time]')) return true;
   if (!node || node === document.body || !node.matches(':focus-visible')) return false;
   const shows = style => (style.outlineStyle !== 'none' && parseFloat(style.outlineWidth) > 0)
     || style.boxShadow !== 'none';
