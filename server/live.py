@@ -45,11 +45,13 @@ def compose(app: web.Application) -> None:
         try:
             await rooms.start()
             yield
-            await rooms.close()  # records everybody as interrupted by the server, then the sockets may go
-            await gateway.close()
         finally:
             await pool.close()
             await app[DATABASE].close()
+
+    async def stop(_app: web.Application) -> None:
+        await rooms.close()  # records everybody as interrupted by the server, then the sockets may go
+        await gateway.close()
 
     pool = app[MEDIA] = MediaPool(settings)
     rooms = app[ROOMS] = Rooms(app[DATABASE], pool, load_meeting, ended=end)
@@ -67,4 +69,5 @@ def compose(app: web.Application) -> None:
     app[MEDIA_STATS] = media_stats
     app[CALLS] = lambda: gateway.connections
     app[SAY_DRAINING] = gateway.drain
+    app.on_shutdown.append(stop)  # before aiohttp cuts the sockets, which would read as everybody's own loss
     app.cleanup_ctx.append(running)

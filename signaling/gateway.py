@@ -121,9 +121,12 @@ class Gateway:
             await self.sio.emit("server.draining", messages.dump(messages.ServerDraining()), to=sid)
 
     async def close(self) -> None:
-        """End all sockets; call it after the rooms are closed, so that nobody is recorded as lost by it."""
-        for sid in list(self._connections):
-            await self._end_socket(sid)
+        """Cut all sockets; call it after the rooms are closed, so that nobody is recorded as lost by it.
+
+        No Socket.IO goodbye is said, because browsers take that as final; a socket that breaks is opened again.
+        """
+        for carrier in list(self.sio.eio.sockets.values()):
+            await self._cut(carrier)
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.sio.shutdown()
 
@@ -275,8 +278,12 @@ class Gateway:
         carrier = self.sio.eio.sockets.get(self.sio.manager.eio_sid_from_sid(sid, "/"))
         await self.sio.disconnect(sid)
         if carrier is not None:
-            # Without waiting: a browser that went first would never empty the queue.
-            await carrier.close(wait=False, reason=self.sio.reason.SERVER_DISCONNECT)
+            await self._cut(carrier)
+
+    async def _cut(self, carrier: Any) -> None:
+        # Without waiting: a browser that went first would never empty the queue.
+        await carrier.close(wait=False, reason=self.sio.reason.SERVER_DISCONNECT)
+        carrier.queue.put_nowait(None)  # engine.io's own mark: send what is left, then close the WebSocket
 
     async def _farewell(self, sid: str, code: str, language: str) -> None:
         message = messages.SeatClosed(code=code, text=self._text(code, language))

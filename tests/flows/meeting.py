@@ -186,7 +186,7 @@ class House:
         await self.rooms.close()
         await self.gateway.close()
         for person in self.people:
-            await person.socket.disconnect()
+            await person.until(lambda gone=person: gone.gone)  # type: ignore[misc]  # mypy infers no type for a default
         await self.http.close()
         await self.server.close()
 
