@@ -128,6 +128,6 @@ export function shortcuts(actions: BarActions, admitFirst: () => void): Shortcut
     { code: "KeyL", shown: "Alt + L", words: t("All alike, or the speaker large"), run: actions.layout },
     { code: "KeyA", shown: "Alt + A", words: t("Sound only"), run: actions.audioOnly },
     { code: "KeyG", shown: "Alt + G", words: t("Devices"), run: actions.devices },
-    { code: "KeyK", shown: "Alt + K", words: t("This list of keys"), run: actions.keys },
+    { code: "KeyK", shown: "Alt + K", words: t("This list of keys"), run: () => actions.keys() },
   ];
 }
