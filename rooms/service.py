@@ -6,10 +6,10 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Coroutine
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from consent.database import Database, DatabaseBusy
@@ -18,12 +18,13 @@ from media.control import MediaEvent, ProducerClosed, TransportClosed, WorkerLos
 from media.pool import MediaPool
 from rooms import journal, outside, tables
 from rooms.effects import Close, Detach, Effect, Mute, PauseMedia, Record, ResumeMedia, RoomError
+from rooms.outlet import Outlet, Summary
 from rooms.placement import Placement
 from rooms.plan import MeetingPlan, PlannedSeat, PlanStatus
 from rooms.registry import Change, Live, Registry
 from rooms.room import Room
 from rooms.seat import Abilities, Arrival, Phase
-from rooms.view import View, look
+from rooms.view import look
 
 __all__ = ["MeetingPlan", "Outlet", "PlanStatus", "PlannedSeat", "Rooms", "Summary"]
 
@@ -32,6 +33,8 @@ Loader = Callable[[AsyncSession, str], Awaitable[MeetingPlan | None]]
 Clock = Callable[[], datetime]
 Step = Callable[[Room, datetime], list[Effect]]
 
+_UNWRITABLE = (DatabaseBusy, OperationalError)
+"""The database cannot take it now: locked, full or away."""
 RETRY_S = 0.5
 REFUSAL_REPEATS = timedelta(minutes=10)
 LONGEST_SLEEP = timedelta(minutes=1)
@@ -42,23 +45,6 @@ log = logging.getLogger("poruch.rooms")
 def utc_now() -> datetime:
     """The time by this machine's clock."""
     return datetime.now(UTC)
-
-
-@dataclass(frozen=True)
-class Outlet:
-    """Where the rooms' news go; none of these may wait for a room."""
-
-    state: Callable[[str, View], Awaitable[None]]
-    closed: Callable[[str, str], Awaitable[None]]
-    transport_closed: Callable[[str, str], Awaitable[None]]
-
-
-@dataclass(frozen=True, slots=True)
-class Summary:
-    """How many people are at the door and inside."""
-
-    waiting: int
-    present: int
 
 
 class Rooms:
@@ -273,7 +259,7 @@ class Rooms:
             try:
                 await self._write_overdue(live)
                 await self._apply(live, change)
-            except DatabaseBusy as error:
+            except _UNWRITABLE as error:
                 raise RoomError("busy") from error
             except RoomError as error:
                 if error.action is not None and conn is not None:
@@ -286,7 +272,7 @@ class Rooms:
         try:
             async with live.lock:
                 await self._write_overdue(live)
-        except DatabaseBusy:
+        except _UNWRITABLE:
             self._spawn(self._catch_up(live))
 
     async def _catch_up(self, live: Live) -> None:
@@ -294,7 +280,7 @@ class Rooms:
             try:
                 async with live.lock:
                     await self._write_overdue(live)
-            except DatabaseBusy:
+            except _UNWRITABLE:
                 log.warning("the database is busy; what happened is kept and tried again")
                 await asyncio.sleep(RETRY_S)
 
@@ -369,7 +355,7 @@ class Rooms:
         live.overdue.append(lambda _: [refusal])
         try:
             await self._write_overdue(live)
-        except DatabaseBusy:
+        except _UNWRITABLE:
             self._spawn(self._catch_up(live))
 
     async def _try(self, step: Coroutine[None, None, None]) -> None:

@@ -17,8 +17,9 @@ from aiohttp import web
 from pydantic import ValidationError
 
 from rooms.effects import RoomError
+from rooms.outlet import Outlet
 from rooms.seat import Phase
-from rooms.service import Outlet, Rooms
+from rooms.service import Rooms
 from rooms.view import View
 from signaling import messages, tickets
 from signaling.actions import ACTIONS, Caller
