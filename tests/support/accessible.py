@@ -19,7 +19,8 @@ AXE_RUN = """(async () => {
 
 # Text that is cut off, controls that something covers or that lie outside, and a page that scrolls sideways.
 LOST = """(() => {
-  const lost = [], root = document.documentElement;
+  // Behind a modal dialog nothing can be reached, and nothing should be.
+  const lost = [], root = document.documentElement, within = document.querySelector('dialog:modal') ?? document.body;
   const label = node => `<${node.localName}> ${(node.innerText || node.getAttribute('aria-label') || node.id || '')
     .replace(/\\s+/g, ' ').slice(0, 60)}`;
   if (root.scrollWidth > root.clientWidth + 1) {
@@ -29,7 +30,7 @@ LOST = """(() => {
           ![...node.children].some(child => child.getBoundingClientRect().right > root.clientWidth + 1))
         lost.push(`  reaches ${Math.round(node.getBoundingClientRect().right)}: ${label(node)}`);
   }
-  for (const node of document.body.querySelectorAll('*')) {
+  for (const node of within.querySelectorAll('*')) {
     if (!node.checkVisibility({opacityProperty: true, visibilityProperty: true})) continue;
     const style = getComputedStyle(node), box = node.getBoundingClientRect();
     const hiddenOnPurpose = box.width <= 1 || box.height <= 1 || node.closest('[aria-hidden=true], svg');
