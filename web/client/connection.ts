@@ -3,7 +3,16 @@
 import { io, type Socket } from "socket.io-client";
 
 import { Store } from "./store";
-import { ProtocolError, type Abilities, type CloseCode, type Requests, type Snapshot, type WithHelper } from "./types";
+import {
+  ProtocolError,
+  type Abilities,
+  type CloseCode,
+  type Deliveries,
+  type DeliveryState,
+  type Requests,
+  type Snapshot,
+  type WithHelper,
+} from "./types";
 
 const REPLY_MS = 10_000;
 const RETRY_MS = 2_000;
@@ -43,6 +52,8 @@ export class Connection {
   readonly closed = new Store<Closed | null>(null);
   /** The server is going down for a restart; the connection comes back by itself. */
   readonly draining = new Store(false);
+  /** What the delivery service of the keys said last; null when nothing was said since the last entry. */
+  readonly delivery = new Store<DeliveryState | null>(null);
   /** The id of the transport that the media engine has given up last. */
   readonly lostTransport = new Store("");
   /** Counts the times this page has (re-)entered the room: what the server held for an earlier entry is gone. */
@@ -88,6 +99,7 @@ export class Connection {
     this.#socket.on("transport.closed", ({ transportId }: { transportId: string }) =>
       this.lostTransport.set(transportId),
     );
+    this.#socket.on("mls.state", (state: DeliveryState) => this.delivery.set(state));
     this.#socket.on("server.draining", () => this.draining.set(true));
     window.addEventListener("online", this.#hurry);
     document.addEventListener("visibilitychange", this.#hurry);
@@ -131,6 +143,13 @@ export class Connection {
     return reply.data as Requests[E][1];
   }
 
+  /** Calls back for every such event of the delivery service, in their order; returns how to stop. */
+  listen<E extends keyof Deliveries>(event: E, heard: (data: Deliveries[E]) => void): () => void {
+    const listener = heard as (data: unknown) => void;
+    this.#socket.on(event as string, listener);
+    return () => this.#socket.off(event as string, listener);
+  }
+
   /** Leaves the room for good and tells the server so. */
   async leave(): Promise<void> {
     try {
@@ -157,6 +176,7 @@ export class Connection {
   async #enter(): Promise<void> {
     const entry = this.#entry;
     if (!entry || !this.#socket.connected) return;
+    this.delivery.set(null);
     await this.request("room.enter", {
       device: this.#device,
       with_helper: entry.withHelper,

@@ -4,8 +4,20 @@ import type { types } from "mediasoup-client";
 
 import type { Connection } from "./connection";
 import type { Devices } from "./devices";
+import type { CallCrypto } from "./e2ee/crypto";
+import type { Encryption, Stay } from "./encryption";
 import { Store } from "./store";
-import { keepAlive, loadDevice, openReceive, openSend, publish, receive, type Health } from "./transports";
+import {
+  keepAlive,
+  loadDevice,
+  openReceive,
+  openSend,
+  publish,
+  receive,
+  type Health,
+  type Receiving,
+  type Sending,
+} from "./transports";
 import { ProtocolError, type Kind, type ProducerState, type Snapshot, type Source } from "./types";
 
 export interface RemoteStream {
@@ -14,6 +26,14 @@ export interface RemoteStream {
   kind: Kind;
   source: Source;
   track: MediaStreamTrack;
+  /** The number by which the encrypting worker counts its frames. */
+  stream: number;
+}
+
+/** One end of a medium in the browser, for comparing its counts with the worker's. */
+export interface End {
+  stream: number;
+  end: RTCRtpSender | RTCRtpReceiver;
 }
 
 /** Everything that is lost together when the media worker is replaced. */
@@ -21,11 +41,13 @@ interface Plant {
   epoch: number;
   /** Which entry into the room it was built in. */
   entry: number;
+  /** Whose transforms are attached; they die with it. */
+  crypto: CallCrypto;
   device: types.Device;
   send: types.Transport | null;
   receive: types.Transport | null;
-  producers: Map<Source, types.Producer>;
-  consumers: Map<string, types.Consumer>;
+  producers: Map<Source, Sending>;
+  consumers: Map<string, Receiving>;
 }
 
 /** Refusals that pass without anything being lost; after any other one everything is built anew. */
@@ -52,6 +74,7 @@ export class MediaSession {
 
   readonly #connection: Connection;
   readonly #devices: Devices;
+  readonly #encryption: Encryption;
   readonly #stops: (() => void)[] = [];
   readonly #healths = new Map<types.Transport, Health>();
   #plant: Plant | null = null;
@@ -61,12 +84,16 @@ export class MediaSession {
   #retry: ReturnType<typeof setTimeout> | undefined;
   #retryMs = FIRST_RETRY_MS;
 
-  constructor(connection: Connection, devices: Devices) {
+  constructor(connection: Connection, devices: Devices, encryption: Encryption) {
     this.#connection = connection;
     this.#devices = devices;
+    this.#encryption = encryption;
     for (const store of [
       connection.snapshots,
       connection.link,
+      encryption.stay,
+      encryption.stage,
+      encryption.view,
       devices,
       this.muted,
       this.audioOnly,
@@ -87,9 +114,17 @@ export class MediaSession {
   /** The receiving end of each remote stream, for measuring. */
   receivers(): { stream: RemoteStream; receiver: RTCRtpReceiver }[] {
     return this.streams.value.flatMap((stream) => {
-      const receiver = this.#plant?.consumers.get(stream.producerId)?.rtpReceiver;
+      const receiver = this.#plant?.consumers.get(stream.producerId)?.consumer.rtpReceiver;
       return receiver ? [{ stream, receiver }] : [];
     });
+  }
+
+  /** All ends that have a transform. */
+  ends(): End[] {
+    const { producers, consumers } = this.#plant ?? { producers: new Map(), consumers: new Map() };
+    const sending = [...producers.values()].map(({ producer, stream }) => ({ stream, end: producer.rtpSender }));
+    const receiving = [...consumers.values()].map(({ consumer, stream }) => ({ stream, end: consumer.rtpReceiver }));
+    return [...sending, ...receiving].filter((one): one is End => one.end !== undefined);
   }
 
   readonly #wake = (): void => {
@@ -121,31 +156,36 @@ export class MediaSession {
   async #reconcile(): Promise<void> {
     const snapshot = this.#connection.state;
     if (!snapshot || snapshot.you.phase !== "in" || this.#connection.link.value !== "up") return;
-    // A new entry begins without anything of the old one, and a new media worker without anything at all.
+    // A new entry begins without anything of the old one, a new media worker without anything at all, and without keys
+    // there is nothing to send or to receive with.
+    const stay = this.#encryption.flows ? this.#encryption.stay.value : null;
     const stale =
-      this.#plant?.epoch !== snapshot.room.media_epoch || this.#plant.entry !== this.#connection.entries.value;
+      this.#plant?.epoch !== snapshot.room.media_epoch ||
+      this.#plant.entry !== this.#connection.entries.value ||
+      this.#plant.crypto !== stay?.crypto;
     if (this.#plant && stale) this.#drop();
-    if (snapshot.room.phase !== "open") return;
-    this.#plant ??= await this.#build(snapshot.room.media_epoch);
+    if (snapshot.room.phase !== "open" || !stay) return;
+    this.#plant ??= await this.#build(snapshot.room.media_epoch, stay);
     await this.#send(this.#plant, "microphone", this.#devices.value.microphone, this.muted.value);
     await this.#send(this.#plant, "camera", this.#devices.value.camera, false);
     await this.#receive(this.#plant, snapshot);
   }
 
-  async #build(epoch: number): Promise<Plant> {
+  async #build(epoch: number, { crypto }: Stay): Promise<Plant> {
     const device = await loadDevice(this.#connection);
     const entry = this.#connection.entries.value;
-    return { epoch, entry, device, send: null, receive: null, producers: new Map(), consumers: new Map() };
+    return { epoch, entry, crypto, device, send: null, receive: null, producers: new Map(), consumers: new Map() };
   }
 
   async #send(plant: Plant, source: Source, track: MediaStreamTrack | null, paused: boolean): Promise<void> {
-    const producer = plant.producers.get(source);
+    const producer = plant.producers.get(source)?.producer;
     const live = track?.readyState === "live" ? track : null;
     if (!producer) {
       if (!live) return;
       plant.send ??= this.#watch(plant, await openSend(this.#connection, plant.device));
-      plant.producers.set(source, await publish(plant.send, live, source, paused));
-      if (paused) plant.producers.get(source)?.pause();
+      const sending = await publish(plant.send, plant.crypto, live, source, paused);
+      plant.producers.set(source, sending);
+      if (paused) sending.producer.pause();
       return;
     }
     // Without a track nothing is sent; the section stays, so that the camera's return needs no negotiation.
@@ -162,30 +202,34 @@ export class MediaSession {
   }
 
   async #receive(plant: Plant, snapshot: Snapshot): Promise<void> {
-    const wanted = snapshot.producers.filter((one) => one.seat !== snapshot.you.seat);
+    // Only from people whose keys are known: a stream that nobody's key speaks for is not even asked for.
+    const wanted = snapshot.producers.filter(
+      (one) => one.seat !== snapshot.you.seat && this.#encryption.memberOf(one.seat) !== null,
+    );
     const known = new Set(wanted.map((one) => one.id));
-    for (const [producerId, consumer] of plant.consumers)
-      if (!known.has(producerId)) await this.#forget(plant, producerId, consumer);
+    for (const [producerId, receiving] of plant.consumers)
+      if (!known.has(producerId)) await this.#forget(plant, producerId, receiving);
     for (const one of wanted) {
-      const consumer = plant.consumers.get(one.id) ?? (await this.#consume(plant, one));
+      const consumer = plant.consumers.get(one.id)?.consumer ?? (await this.#consume(plant, one));
       if (consumer) await this.#quieten(consumer, one.kind === "video" && this.audioOnly.value);
     }
   }
 
   async #consume(plant: Plant, producer: ProducerState): Promise<types.Consumer | null> {
     plant.receive ??= this.#watch(plant, await openReceive(this.#connection, plant.device));
-    let consumer: types.Consumer;
+    let receiving: Receiving;
     try {
-      consumer = await receive(this.#connection, plant.receive, producer.id);
+      receiving = await receive(this.#connection, plant.receive, plant.crypto, producer);
     } catch (error) {
       // Gone between the snapshot and now; the next snapshot will not name it.
       if (error instanceof ProtocolError && error.code === "unknown_producer") return null;
       throw error;
     }
-    plant.consumers.set(producer.id, consumer);
+    const { consumer, stream } = receiving;
+    plant.consumers.set(producer.id, receiving);
     consumer.pause();
     const { id: producerId, seat, kind, source } = producer;
-    this.streams.set([...this.streams.value, { producerId, seat, kind, source, track: consumer.track }]);
+    this.streams.set([...this.streams.value, { producerId, seat, kind, source, track: consumer.track, stream }]);
     return consumer;
   }
 
@@ -196,10 +240,11 @@ export class MediaSession {
     else consumer.resume();
   }
 
-  async #forget(plant: Plant, producerId: string, consumer: types.Consumer): Promise<void> {
+  async #forget(plant: Plant, producerId: string, { consumer, stream }: Receiving): Promise<void> {
     plant.consumers.delete(producerId);
     this.streams.set(this.streams.value.filter((stream) => stream.producerId !== producerId));
     consumer.close();
+    plant.crypto.detach(stream);
     try {
       await this.#connection.request("consumer.close", { consumerId: consumer.id });
     } catch (error) {

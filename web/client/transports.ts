@@ -3,7 +3,14 @@
 import { Device, type types } from "mediasoup-client";
 
 import type { Connection } from "./connection";
-import type { Source } from "./types";
+import type { CallCrypto } from "./e2ee/crypto";
+import type { ProducerState, Source } from "./types";
+
+/** Without it Chromium lets frames out before a transform is attached; with it nothing leaves that no transform has passed on. */
+const ENCODED = { encodedInsertableStreams: true } as Partial<RTCConfiguration>;
+
+/** What the encryption leaves readable is known for these alone. */
+const CODECS = new Set(["audio/opus", "video/vp8", "video/rtx"]);
 
 /** A permanent first section that exists only on this side. A browser only disables its first section when that is closed, keeps its
  * SSRC, and cannot open it again: so the first one must never be closed. */
@@ -25,12 +32,14 @@ const ANCHOR: types.ConsumerOptions = {
 export async function loadDevice(connection: Connection): Promise<types.Device> {
   const device = await Device.factory();
   const { routerRtpCapabilities } = await connection.request("media.capabilities", {});
-  await device.load({ routerRtpCapabilities });
+  const codecs = (routerRtpCapabilities.codecs ?? []).filter((codec) => CODECS.has(codec.mimeType.toLowerCase()));
+  await device.load({ routerRtpCapabilities: { ...routerRtpCapabilities, codecs } });
   return device;
 }
 
 export async function openSend(connection: Connection, device: types.Device): Promise<types.Transport> {
-  const transport = device.createSendTransport(await connection.request("transport.create", { direction: "send" }));
+  const options = await connection.request("transport.create", { direction: "send" });
+  const transport = device.createSendTransport({ ...options, additionalSettings: ENCODED });
   connectThrough(connection, transport);
   transport.on("produce", ({ kind, rtpParameters, appData }, accept, refuse) => {
     const { source, paused } = appData as { source: Source; paused: boolean };
@@ -42,7 +51,8 @@ export async function openSend(connection: Connection, device: types.Device): Pr
 }
 
 export async function openReceive(connection: Connection, device: types.Device): Promise<types.Transport> {
-  const transport = device.createRecvTransport(await connection.request("transport.create", { direction: "recv" }));
+  const options = await connection.request("transport.create", { direction: "recv" });
+  const transport = device.createRecvTransport({ ...options, additionalSettings: ENCODED });
   connectThrough(connection, transport);
   await transport.consume(ANCHOR);
   return transport;
@@ -54,31 +64,65 @@ function connectThrough(connection: Connection, transport: types.Transport): voi
   });
 }
 
-/** The track stays its owner's: closing the producer does not stop it. */
-export function publish(
+/** One direction of one medium, and the number by which the encrypting worker counts its frames. */
+export interface Sending {
+  readonly producer: types.Producer;
+  readonly stream: number;
+}
+
+export interface Receiving {
+  readonly consumer: types.Consumer;
+  readonly stream: number;
+}
+
+/** The track stays its owner's: closing the producer does not stop it. Keys have to be there before. */
+export async function publish(
   transport: types.Transport,
+  crypto: CallCrypto,
   track: MediaStreamTrack,
   source: Source,
   paused: boolean,
-): Promise<types.Producer> {
+): Promise<Sending> {
   const audio = source === "microphone";
-  return transport.produce({
+  let stream: number | null = null;
+  const producer = await transport.produce({
     track,
     stopTracks: false,
+    // In this very task: a transform that comes later is ignored by Chromium, and the media leaves in the clear.
+    onRtpSender: (sender) => {
+      stream = crypto.attachSender(sender, { kind: audio ? "audio" : "video", source });
+    },
     appData: { source, paused },
     ...(audio ? { codecOptions: { opusFec: true, opusDtx: false, opusStereo: false } } : {}),
     ...(audio ? {} : { encodings: [{ maxBitrate: 600_000 }], codecOptions: { videoGoogleStartBitrate: 500 } }),
   });
+  if (stream === null) {
+    producer.close();
+    throw new Error("Nothing was attached to a sender.");
+  }
+  return { producer, stream };
 }
 
 /** A failure here leaves the transport in an unknown state: throw it away and open another. */
 export async function receive(
   connection: Connection,
   transport: types.Transport,
-  producerId: string,
-): Promise<types.Consumer> {
-  const { id, kind, rtpParameters } = await connection.request("consumer.create", { producerId });
-  return transport.consume({ id, producerId, kind, rtpParameters });
+  crypto: CallCrypto,
+  { id: producerId, seat, kind, source }: ProducerState,
+): Promise<Receiving> {
+  const { id, rtpParameters } = await connection.request("consumer.create", { producerId });
+  let stream: number | null = null;
+  const consumer = await transport.consume({
+    id,
+    producerId,
+    kind,
+    rtpParameters,
+    onRtpReceiver: (receiver) => {
+      stream = crypto.attachReceiver(receiver, { seat, kind, source });
+    },
+  });
+  if (stream === null) throw new Error("Nothing was attached to a receiver.");
+  return { consumer, stream };
 }
 
 /** How far a transport is; "mending" when it was up before. */

@@ -2,6 +2,8 @@
 
 import type { types } from "mediasoup-client";
 
+import type { CommitOutput } from "./e2ee/mls";
+
 export type Role =
   | "case_manager"
   | "social_worker"
@@ -147,6 +149,35 @@ export interface Requests {
   "host.helper": [{ seat: string; with_helper: boolean }, object];
   "host.lock": [{ locked: boolean }, object];
   "host.end": [object, object];
+  "mls.key_package": [{ keyPackage: string }, object];
+  "mls.create": [{ group: string }, object];
+  "mls.replace": [{ old: string; group: string }, object];
+  "mls.commit": [CommitOutput, { epoch: number }];
+  "mls.ack": [{ group: string; epoch: number }, object];
+  "mls.message": [{ group: string; message: string }, object];
+  "mls.report": [{ what: ReportWhat; seat?: string; reason?: string }, object];
+}
+
+/** What the delivery service knows of the room's MLS group; `revision` grows within one connection. */
+export interface DeliveryState {
+  group: string | null;
+  epoch: number;
+  /** Seats with a leaf; `live` while the connection that brought the leaf is there. */
+  members: { seat: string; live: boolean }[];
+  /** Who asks to be added, longest first. */
+  pending: { seat: string; keyPackage: string; since: Instant }[];
+  /** A hint only. */
+  committer: string | null;
+}
+
+export type ReportWhat = "verified" | "mismatch" | "stopped" | "refused";
+
+/** Each event of the delivery service and what it carries. */
+export interface Deliveries {
+  "mls.commit": { group: string; epoch: number; commit: string; from: string };
+  "mls.welcome": { group: string; epoch: number; welcome: string; from: string };
+  "mls.message": { group: string; message: string; from: string };
+  "mls.epoch_ready": { group: string; epoch: number };
 }
 
 /** A refusal by the server: a stable code, and text in the person's language. */

@@ -1,0 +1,298 @@
+// This device and the delivery service: asks to be added, raises and replaces the group, adds and removes others, hands on messages.
+
+import type { Connection } from "../connection";
+import { Store } from "../store";
+import { ProtocolError, type DeliveryState, type Deliveries, type ReportWhat, type Snapshot } from "../types";
+import { HOST_ROLES } from "./credential";
+import { CryptoRefused, type CallCrypto, type GroupView, type Member, type ReceivedMessage } from "./crypto";
+
+export type GroupStage =
+  /** This device has no keys yet; `late` when nobody has added it for a while. */
+  | { readonly name: "asking"; readonly late: boolean }
+  | { readonly name: "in" }
+  /** Nothing is sent any more and nothing comes in. `reason` is a code. */
+  | { readonly name: "stopped"; readonly reason: string };
+
+/** A request that stays unanswered for so long is said on the page. */
+const LATE_MS = 5_000;
+/** Whoever is next in turn to commit waits for the one before. */
+const TURN_MS = 2_000;
+/** Then the group has nobody who could add this device. */
+const DESERTED_MS = 6_000;
+/** Senders go over to a new epoch when everybody has its keys, but no later than this. */
+const SWITCH_MS = 500;
+
+const PRESENT: ReadonlySet<string> = new Set(["in", "lost"]);
+
+export class CallGroup {
+  readonly stage = new Store<GroupStage>({ name: "asking", late: false });
+
+  readonly #connection: Connection;
+  readonly #crypto: CallCrypto;
+  readonly #mayRaise: boolean;
+  readonly #heard: (message: ReceivedMessage) => void;
+  readonly #stops: (() => void)[] = [];
+  readonly #timers = new Set<ReturnType<typeof setTimeout>>();
+  /** Key packages that were refused here: not tried again. */
+  readonly #bad = new Set<string>();
+  /** Since when (ms) a change has been due, by what it is. */
+  #due: { readonly what: string; readonly since: number } | null = null;
+  #asked = false;
+  #began = performance.now();
+  #switched: string | null = null;
+  #ended = false;
+  #tail: Promise<void> = Promise.resolve();
+
+  /** `mayRaise`: a certified host that holds the appointment's secret. */
+  constructor(
+    connection: Connection,
+    crypto: CallCrypto,
+    mayRaise: boolean,
+    heard: (message: ReceivedMessage) => void,
+  ) {
+    this.#connection = connection;
+    this.#crypto = crypto;
+    this.#mayRaise = mayRaise;
+    this.#heard = heard;
+    const look = (): void => this.#queue(() => this.#look());
+    this.#stops.push(
+      connection.delivery.subscribe(look),
+      connection.snapshots.subscribe(look),
+      connection.listen("mls.commit", (data) => this.#queue(() => this.#committed(data))),
+      connection.listen("mls.welcome", (data) => this.#queue(() => this.#welcomed(data))),
+      connection.listen("mls.message", (data) => this.#queue(() => this.#told(data))),
+      connection.listen("mls.epoch_ready", (data) => this.#queue(() => this.#ready(data))),
+    );
+    this.#later(LATE_MS, () => this.#late());
+    look();
+  }
+
+  /** Sends a text to everybody in the group, and to nobody else. */
+  async say(payload: string): Promise<{ epoch: number; authenticator: string }> {
+    const group = this.#crypto.group.value?.group;
+    if (group === undefined) throw new ProtocolError("no_group", "");
+    const { message, ...sent } = await this.#crypto.send(payload);
+    await this.#connection.request("mls.message", { group, message });
+    return sent;
+  }
+
+  /** What the session's record should know. */
+  report(what: ReportWhat, seat?: string, reason?: string): void {
+    const details = { ...(seat === undefined ? {} : { seat }), ...(reason === undefined ? {} : { reason }) };
+    this.#connection.request("mls.report", { what, ...details }).catch(() => undefined);
+  }
+
+  /** Nothing is sent or opened from now on. */
+  halt(reason: string): void {
+    if (this.stage.value.name === "stopped") return;
+    this.stage.set({ name: "stopped", reason });
+    this.report("stopped", undefined, reason);
+  }
+
+  end(): void {
+    this.#ended = true;
+    for (const stop of this.#stops) stop();
+    for (const timer of this.#timers) clearTimeout(timer);
+  }
+
+  /** One after the other: the group's state passes through each. A fault in one never keeps the next from running. */
+  #queue(work: () => Promise<void> | void): void {
+    this.#tail = this.#tail.then(async () => {
+      if (this.#ended || this.stage.value.name === "stopped") return;
+      try {
+        await work();
+      } catch (error) {
+        if (this.#ended) return;
+        // A connection that broke is followed by a new entry, and a worker that died by a new worker.
+        if (!(error instanceof ProtocolError || error instanceof CryptoRefused)) throw error;
+        console.warn("Keys:", error);
+        this.#later(1_000, () => this.#queue(() => this.#look()));
+      }
+    });
+  }
+
+  #later(ms: number, work: () => void): void {
+    const timer = setTimeout(() => {
+      this.#timers.delete(timer);
+      if (!this.#ended) work();
+    }, ms);
+    this.#timers.add(timer);
+  }
+
+  #late(): void {
+    if (this.stage.value.name === "asking") this.stage.set({ name: "asking", late: true });
+  }
+
+  /** Compares what is with what should be, and takes the next step if it is this device's. */
+  async #look(): Promise<void> {
+    const state = this.#connection.delivery.value;
+    const room = this.#connection.state;
+    if (!state || room?.you.phase !== "in") return;
+    const view = this.#crypto.group.value;
+    if (!view || view.group !== state.group) await this.#comeIn(state, room);
+    else await this.#tend(state, room, view);
+  }
+
+  async #comeIn(state: DeliveryState, room: Snapshot): Promise<void> {
+    if (this.#mayRaise && (state.group === null || this.#isDeserted(state, room))) return this.#raise(state.group);
+    if (!this.#asked) {
+      this.#asked = true;
+      this.#began = performance.now();
+      await this.#connection.request("mls.key_package", { keyPackage: await this.#crypto.keyPackage() });
+    }
+    if (this.#mayRaise) this.#later(DESERTED_MS, () => this.#queue(() => this.#look()));
+  }
+
+  /** Nobody who could add this device is there, or nobody does. */
+  #isDeserted(state: DeliveryState, room: Snapshot): boolean {
+    if (this.#asked && performance.now() - this.#began >= DESERTED_MS) return true;
+    const roles = new Map(room.people.map((person) => [person.seat, person.role]));
+    const hosts = state.members.filter(({ seat, live }) => {
+      const role = roles.get(seat);
+      return live && seat !== room.you.seat && role !== undefined && HOST_ROLES.has(role);
+    });
+    return hosts.length === 0;
+  }
+
+  async #raise(old: string | null): Promise<void> {
+    const { group } = await this.#crypto.createGroup();
+    try {
+      if (old === null) await this.#connection.request("mls.create", { group });
+      else await this.#connection.request("mls.replace", { old, group });
+    } catch (error) {
+      if (!(error instanceof ProtocolError)) throw error;
+      // Somebody was faster: this leaf asks to be added to that group instead.
+      this.#asked = true;
+      this.#began = performance.now();
+      await this.#connection.request("mls.key_package", { keyPackage: await this.#crypto.keyPackage() });
+      return;
+    }
+    this.#asked = false;
+    await this.#installed(group, 0);
+    await this.#switch(group, 0);
+  }
+
+  /** Adds who asks and removes who is gone, when it is this device's turn. */
+  async #tend(state: DeliveryState, room: Snapshot, view: GroupView): Promise<void> {
+    const own = view.members.find((member) => member.leaf === view.own);
+    if (!own?.mayCommit || state.epoch !== view.epoch) return;
+    const phases = new Map(room.people.map((person) => [person.seat, person.phase as string]));
+    const add = state.pending.filter(
+      ({ seat, keyPackage }) => seat !== own.seat && phases.get(seat) === "in" && !this.#bad.has(keyPackage),
+    );
+    const adding = new Set(add.map(({ seat }) => seat));
+    const remove = view.members
+      .map(({ seat }) => seat)
+      .filter((seat) => seat !== own.seat && !adding.has(seat) && !PRESENT.has(phases.get(seat) ?? ""));
+    if (add.length + remove.length === 0) {
+      this.#due = null;
+      return;
+    }
+    const turn = this.#turn(state, view, own, new Set([...adding, ...remove]));
+    const what = JSON.stringify([add.map(({ keyPackage }) => keyPackage), remove]);
+    if (this.#due?.what !== what) this.#due = { what, since: performance.now() };
+    const wait = turn * TURN_MS - (performance.now() - this.#due.since);
+    if (wait > 0) return this.#later(wait, () => this.#queue(() => this.#look()));
+    await this.#commit(
+      add.map(({ seat, keyPackage }) => ({ seat, keyPackage })),
+      remove,
+    );
+  }
+
+  /** How many certified hosts come before this one: the lowest connected leaf that is not concerned begins. */
+  #turn(state: DeliveryState, view: GroupView, own: Member, concerned: ReadonlySet<string>): number {
+    const live = new Set(state.members.filter((member) => member.live).map(({ seat }) => seat));
+    const before = (member: Member): boolean =>
+      member.mayCommit && member.leaf < own.leaf && live.has(member.seat) && !concerned.has(member.seat);
+    return view.members.filter(before).length;
+  }
+
+  async #commit(add: { seat: string; keyPackage: string }[], remove: string[]): Promise<void> {
+    let output;
+    try {
+      output = await this.#crypto.commit({ add, remove });
+    } catch (error) {
+      if (!(error instanceof CryptoRefused) || error.code === "failed" || add.length === 0) throw error;
+      // One bad key package must not keep the others out.
+      if (add.length > 1) for (const one of add) await this.#commit([one], []);
+      else this.#refuse(add[0], error);
+      return;
+    }
+    let epoch: number;
+    try {
+      ({ epoch } = await this.#connection.request("mls.commit", output));
+    } catch (error) {
+      await this.#crypto.commitLost();
+      if (error instanceof ProtocolError && error.code === "epoch_taken") return;
+      throw error;
+    }
+    const view = await this.#crypto.commitWon();
+    await this.#installed(view.group, epoch);
+  }
+
+  #refuse(one: { seat: string; keyPackage: string } | undefined, { code, credential }: CryptoRefused): void {
+    if (!one) return;
+    this.#bad.add(one.keyPackage);
+    this.report("refused", one.seat, credential ?? code);
+  }
+
+  async #committed({ group, epoch, commit }: Deliveries["mls.commit"]): Promise<void> {
+    const view = this.#crypto.group.value;
+    // One's own commit, or one that the welcome already contains.
+    if (view?.group !== group || view.epoch !== epoch) return;
+    try {
+      const next = await this.#crypto.receiveCommit(commit);
+      if (next) await this.#installed(group, next.epoch);
+      else this.#asked = false;
+    } catch (error) {
+      if (!(error instanceof CryptoRefused) || error.code === "failed") throw error;
+      // Somebody wants to change the group who may not, or its history has forked: better nothing than with strangers.
+      this.report("refused", undefined, error.credential ?? error.code);
+      this.halt("refused_commit");
+    }
+    await this.#look();
+  }
+
+  async #welcomed({ welcome }: Deliveries["mls.welcome"]): Promise<void> {
+    try {
+      const view = await this.#crypto.receiveWelcome(welcome);
+      this.#asked = false;
+      await this.#installed(view.group, view.epoch);
+    } catch (error) {
+      if (!(error instanceof CryptoRefused) || error.code === "failed") throw error;
+      this.report("refused", undefined, error.credential ?? error.code);
+      this.halt(error.code === "wrong_tag" || error.code === "uncertified_creator" ? "refused_group" : "refused_welcome");
+    }
+    await this.#look();
+  }
+
+  async #told({ group, message }: Deliveries["mls.message"]): Promise<void> {
+    if (this.#crypto.group.value?.group !== group) return;
+    try {
+      this.#heard(await this.#crypto.receive(message));
+    } catch (error) {
+      // Of an epoch before this leaf came, or forged: nobody hears it.
+      if (!(error instanceof CryptoRefused) || error.code === "failed") throw error;
+    }
+  }
+
+  /** This device opens frames of the epoch from now on, and says so; it sends with it a moment later. */
+  async #installed(group: string, epoch: number): Promise<void> {
+    this.#due = null;
+    this.#later(SWITCH_MS, () => this.#queue(() => this.#switch(group, epoch)));
+    await this.#connection.request("mls.ack", { group, epoch });
+  }
+
+  async #ready({ group, epoch }: Deliveries["mls.epoch_ready"]): Promise<void> {
+    await this.#switch(group, epoch);
+  }
+
+  async #switch(group: string, epoch: number): Promise<void> {
+    const view = this.#crypto.group.value;
+    const key = `${group} ${epoch}`;
+    if (view?.group !== group || view.epoch !== epoch || this.#switched === key) return;
+    await this.#crypto.switchSending(epoch);
+    this.#switched = key;
+    this.stage.set({ name: "in" });
+  }
+}

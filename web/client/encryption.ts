@@ -1,0 +1,151 @@
+// The call's encryption as the rest of the page sees it: one worker and one place in the group for each stay in the room.
+
+import type { Connection } from "./connection";
+import { CallCrypto, type GroupView, type Member, type ReceivedMessage } from "./e2ee/crypto";
+import { isVerified, keepVerified } from "./e2ee/device";
+import { CallGroup, type GroupStage } from "./e2ee/group";
+import type { Preparation } from "./e2ee/preparation";
+import { Store } from "./store";
+
+export type EncryptionStage = GroupStage | { readonly name: "starting" };
+
+/** Everything that ends together: with the connection's entry, or with the worker. */
+export interface Stay {
+  readonly entry: number;
+  readonly crypto: CallCrypto;
+  readonly group: CallGroup;
+  readonly mayRaise: boolean;
+}
+
+const RETRY_MS = 2_000;
+
+export class Encryption {
+  readonly stage = new Store<EncryptionStage>({ name: "starting" });
+  /** null while keys are not to be had; nothing may be sent or received then. */
+  readonly stay = new Store<Stay | null>(null);
+  readonly view = new Store<GroupView | null>(null);
+  /** Fingerprints of devices with which a spoken code has matched. */
+  readonly verified = new Store<ReadonlySet<string>>(new Set());
+  /** The last message that came in, for whoever listens. */
+  readonly message = new Store<ReceivedMessage | null>(null);
+
+  readonly #connection: Connection;
+  readonly #prepare: () => Promise<Preparation>;
+  readonly #stops: (() => void)[] = [];
+  #starting = false;
+  #stopped = false;
+  #retry: ReturnType<typeof setTimeout> | undefined;
+
+  /** `prepare` is asked again for every stay. */
+  constructor(connection: Connection, prepare: () => Promise<Preparation>) {
+    this.#connection = connection;
+    this.#prepare = prepare;
+    for (const store of [connection.entries, connection.link, connection.snapshots] as Store<unknown>[])
+      this.#stops.push(store.subscribe(() => this.#look()));
+    this.#look();
+  }
+
+  /** The person behind a seat, as their key says; null when no key speaks for the seat. */
+  memberOf(seat: string): Member | null {
+    return this.view.value?.members.find((member) => member.seat === seat) ?? null;
+  }
+
+  /** Whether this device may send and receive. */
+  get flows(): boolean {
+    return this.stay.value !== null && this.stage.value.name === "in";
+  }
+
+  isSure(member: Member): boolean {
+    if (member.refused !== null) return false;
+    return member.standing !== "unverified" || this.verified.value.has(member.device);
+  }
+
+  async verify(member: Member): Promise<void> {
+    this.verified.set(new Set([...this.verified.value, member.device]));
+    this.stay.value?.group.report("verified", member.seat);
+    await keepVerified(member.device).catch(() => undefined);
+  }
+
+  /** For good, until the page is loaded again: nothing is sent and nothing is opened. */
+  halt(reason: string): void {
+    this.stay.value?.group.halt(reason);
+    this.stage.set({ name: "stopped", reason });
+    this.#end();
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    for (const stop of this.#stops) stop();
+    this.#end();
+  }
+
+  #look(): void {
+    const { entries, link, state } = this.#connection;
+    if (this.#stopped || this.stage.value.name === "stopped") return;
+    const stay = this.stay.value;
+    if (stay && stay.entry !== entries.value) this.#end();
+    if (state?.you.phase !== "in" || link.value !== "up") return;
+    if (this.stay.value === null && !this.#starting) void this.#start();
+  }
+
+  async #start(): Promise<void> {
+    this.#starting = true;
+    clearTimeout(this.#retry);
+    const entry = this.#connection.entries.value;
+    try {
+      const { oneself, trust, curves, mayRaise } = await this.#prepare();
+      const crypto = await CallCrypto.start(oneself, trust, curves);
+      if (this.#stopped || entry !== this.#connection.entries.value) crypto.close();
+      else this.#begin(entry, crypto, mayRaise);
+    } catch (error) {
+      console.warn("The encryption does not start:", error);
+      this.#retry = setTimeout(() => this.#look(), RETRY_MS);
+    } finally {
+      this.#starting = false;
+    }
+    if (this.stay.value === null && entry !== this.#connection.entries.value) this.#look();
+  }
+
+  #begin(entry: number, crypto: CallCrypto, mayRaise: boolean): void {
+    const group = new CallGroup(this.#connection, crypto, mayRaise, (message) => this.message.set(message));
+    const stay: Stay = { entry, crypto, group, mayRaise };
+    const current = (): boolean => this.stay.value === stay;
+    crypto.group.subscribe((view) => {
+      if (!current()) return;
+      this.view.set(view);
+      void this.#recall(view);
+    });
+    group.stage.subscribe((stage) => {
+      if (!current()) return;
+      this.stage.set(stage);
+      if (stage.name === "stopped") this.#end();
+    });
+    crypto.failed.subscribe((reason) => {
+      if (reason === null || !current()) return;
+      // The worker has died and every key with it: another one comes with a fresh leaf.
+      this.#end();
+      this.#look();
+    });
+    this.stay.set(stay);
+    this.stage.set(group.stage.value);
+  }
+
+  /** Which of the members' devices were verified on an earlier day. */
+  async #recall(view: GroupView | null): Promise<void> {
+    const known = new Set(this.verified.value);
+    for (const { device } of view?.members ?? [])
+      if (!known.has(device) && (await isVerified(device).catch(() => false))) known.add(device);
+    if (known.size > this.verified.value.size) this.verified.set(new Set([...this.verified.value, ...known]));
+  }
+
+  #end(): void {
+    clearTimeout(this.#retry);
+    const stay = this.stay.value;
+    if (!stay) return;
+    this.stay.set(null);
+    this.view.set(null);
+    if (this.stage.value.name !== "stopped") this.stage.set({ name: "starting" });
+    stay.group.end();
+    stay.crypto.close();
+  }
+}
