@@ -44,6 +44,7 @@ export interface ReceiveKey {
 export type NoKey = "no_key" | "unknown_epoch" | "wrong_sender";
 
 interface Installed extends EpochKeys {
+  seats: ReadonlyMap<number, string>;
   readonly received: Map<number, Promise<ReceiveKey>>;
   /** When it was superseded; null for the newest. */
   oldSince: number | null;
@@ -66,6 +67,12 @@ export class KeyRing {
     if (newest) newest.oldSince = now;
     this.#epochs.push({ ...keys, received: new Map(), oldSince: null });
     this.expire(now);
+  }
+
+  /** Who the newest epoch's leaves are, when that is judged anew. */
+  reseat(seats: ReadonlyMap<number, string>): void {
+    const newest = this.#epochs.at(-1);
+    if (newest) newest.seats = seats;
   }
 
   /** Seals with this epoch from now on; going back is not possible, so that no counter is used twice. */
