@@ -13,6 +13,10 @@ const WEB = dirname(fileURLToPath(import.meta.url));
 // Built aside and moved at the end, so that a server that is running never sees half a build.
 const DIST = join(WEB, `.dist-${process.pid}`);
 const readable = process.argv.includes("--readable");
+// Switches that only tests may have, such as the older way to encoded frames; never in what people get.
+const forTests = process.argv.includes("--for-tests");
+
+const TARGET = ["chrome90", "firefox102", "safari15"];
 
 const manifest = {};
 const digest = (bytes) => createHash("sha256").update(bytes).digest("hex").slice(0, 10);
@@ -74,7 +78,7 @@ async function bundle(entries, define) {
     assetNames: "[name].[hash]",
     bundle: true,
     format: "esm",
-    target: ["chrome90", "firefox102", "safari15"],
+    target: TARGET,
     minify: !readable,
     sourcemap: "linked",
     legalComments: "linked",
@@ -92,6 +96,28 @@ async function bundle(entries, define) {
   }
 }
 
+// Workers start from a blob, where nothing can be loaded beside them: each is one classic script.
+async function workers() {
+  const sources = { native: "client/e2ee/worker-native.ts", noble: "client/e2ee/worker-noble.ts" };
+  const built = {};
+  for (const [curves, entry] of Object.entries(sources)) {
+    const result = await build({
+      absWorkingDir: WEB,
+      entryPoints: [entry],
+      bundle: true,
+      format: "iife",
+      target: TARGET,
+      minify: !readable,
+      legalComments: "eof",
+      write: false,
+      logLevel: "warning",
+    });
+    const file = put(`e2ee-worker-${curves}.js`, result.outputFiles[0].contents);
+    built[curves] = { file, integrity: integrity(file) };
+  }
+  return built;
+}
+
 function callPage() {
   const page = readFileSync(join(WEB, "call.html"), "utf8").replace(/%(integrity:)?([\w./-]+)%/g, (_, wanted, logical) => {
     const file = manifest[logical];
@@ -103,8 +129,12 @@ function callPage() {
 
 mkdirSync(DIST, { recursive: true });
 copyStatic();
-const define = { PORUCH_LOCALES: JSON.stringify(catalogs()) };
-await bundle(["client/call.ts", "client/site.ts", "styles/site.css", "styles/call.css", "styles/print.css"], define);
+const define = {
+  PORUCH_LOCALES: JSON.stringify(catalogs()),
+  PORUCH_E2EE_WORKERS: JSON.stringify(await workers()),
+  PORUCH_TEST_BUILD: JSON.stringify(forTests),
+};
+await bundle(["client/call.ts", "client/site.ts", "client/devices-page.ts", "client/demo-page.ts", "styles/site.css", "styles/call.css", "styles/print.css"], define);
 
 put("govuk-frontend.js", readFileSync(join(WEB, "node_modules/govuk-frontend/dist/govuk/govuk-frontend.min.js")));
 

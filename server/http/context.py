@@ -19,7 +19,6 @@ from server.settings import Settings
 if TYPE_CHECKING:
     from media.pool import MediaPool
     from rooms.service import Rooms
-
     from server.i18n import Catalogs
 
 TeamRole = Callable[[AsyncSession, str, str], Awaitable[Role | None]]

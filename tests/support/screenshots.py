@@ -35,7 +35,7 @@ PORTRAIT = """(([wall, light, skin, hair, coat, turn]) => {
     brush.fillRect(turn % 2 ? 245 : 1025, 70, 10, 330);
     blob(hair, 640, 300 + nod, 175, 205);
     blob(coat, 640, 760, 330, 270);
-    blob(skin, 640, 520, 62, 90);
+    blob(skin, 640, 505, 56, 66);
     blob(skin, 640, 335 + nod, 132, 165);
     brush.fillStyle = hair;
     brush.beginPath();

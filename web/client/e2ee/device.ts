@@ -41,6 +41,9 @@ export async function openDevice(): Promise<DeviceKeys> {
   return winner ? described(winner.sign, winner.seal) : made;
 }
 
+/** Takes keys from elsewhere in place of this browser's own: the demo's sign-in links bring some. */
+export const keepDevice = (keys: Pick<DeviceKeys, "sign" | "seal">): Promise<void> => write("keys", "device", keys);
+
 async function described(signing: CryptoKeyPair, sealing: CryptoKeyPair): Promise<DeviceKeys> {
   const [signKey, sealKey] = await Promise.all([exportSpki(signing.publicKey), exportSpki(sealing.publicKey)]);
   return { sign: signing, seal: sealing, signKey, sealKey, fingerprint: await fingerprint(signKey) };
