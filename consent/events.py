@@ -57,3 +57,17 @@ class Tag(StrEnum):
     MEDIA_PAUSED = "room:media:paused"
     MEDIA_RESUMED = "room:media:resumed"
     ENDED = "room:room:ended"
+
+    # keys and devices
+    ORGANISATION_TRUSTED = "device:organisation:trusted"
+    DEVICE_ASKED = "device:device:asked"
+    DEVICE_CERTIFIED = "device:device:certified"
+    DEVICE_REVOKED = "device:device:revoked"
+    SECRET_SEALED = "vault:secret:sealed"
+
+    # end-to-end encryption of a meeting
+    VERIFIED = "encryption:seat:verified"
+    MISMATCH = "encryption:seat:mismatch"
+    KEYS_REFUSED = "encryption:seat:refused"
+    ENCRYPTION_STOPPED = "encryption:room:stopped"
+    REKEYED = "encryption:room:rekeyed"

@@ -15,6 +15,8 @@ from server.appointments import invitations
 from server.appointments import views as appointments
 from server.cases import views as cases
 from server.cases.service import team_role
+from server.devices import api as device_api
+from server.devices import views as devices
 from server.files import DIST
 from server.health import DRAIN, Drain
 from server.http import csrf, problems, security
@@ -28,10 +30,12 @@ from server.seats import views as seats
 from server.secrets import Secrets
 from server.sessions import views as records
 from server.settings import ROOT, Settings
+from server.vault import views as vault
 
 WEB = ROOT / "web"
 MAX_BODY = 256 * 1024
-FEATURES = (files, health, metrics, accounts, admin, cases, appointments, invitations, seats, records)
+PAGES = (files, health, metrics, accounts, admin, cases, appointments, invitations, devices, records)
+FEATURES = (*PAGES, seats, device_api, vault)
 
 
 def build(settings: Settings, secrets: Secrets) -> web.Application:

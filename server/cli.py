@@ -1,9 +1,10 @@
-"""The command line: ``poruch demo|serve|settings|create-admin|migrate|backup|restore``."""
+"""The command line: ``poruch demo|serve|settings|create-admin|org-key|trust-org-key|migrate|backup|restore``."""
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import getpass
 import hashlib
 import logging
 import sys
@@ -17,9 +18,11 @@ from consent import ledger
 from consent.database import Database
 from consent.policy import Role
 from media.control import MediaError
-from server import __version__, backup, explain, logs, schema, secrets, serving, tls, trial
+from server import __version__, backup, explain, logs, orgkey, schema, secrets, serving, tls, trial
 from server.accounts import service as accounts
 from server.app import build
+from server.devices import service as devices
+from server.devices.signatures import fingerprint, spki
 from server.http.context import DATABASE
 from server.http.forms import EMAIL
 from server.locking import only_server
@@ -31,7 +34,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = _parser().parse_args(argv)
     try:
         status: int = arguments.run(arguments)
-    except (SettingsError, secrets.SecretsError, backup.BackupError) as error:
+    except (SettingsError, secrets.SecretsError, backup.BackupError, orgkey.OrgKeyError) as error:
         print(error, file=sys.stderr)
         return 2
     except MediaError as error:
@@ -156,6 +159,46 @@ def _restore(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _org_key(arguments: argparse.Namespace) -> int:
+    passphrase = getpass.getpass("Passphrase: ")
+    if weak := orgkey.weakness(passphrase):
+        raise orgkey.OrgKeyError(weak)
+    if getpass.getpass("The same again: ") != passphrase:
+        raise orgkey.OrgKeyError("The two passphrases differ. Nothing was written.")
+    key = orgkey.make()
+    orgkey.write_new(arguments.file, orgkey.seal(key, passphrase))
+    public = spki(key.public_key())
+    print(
+        f"{arguments.file}\n\nPublic key:  {public}\nFingerprint: {fingerprint(public)}\n\n"
+        "Keep the file and the passphrase away from the server, and a copy in a second place: without them no device\n"
+        f"can be certified. On the server run:\n\n  poruch trust-org-key {public}\n"
+    )
+    return 0
+
+
+def _trust_org_key(arguments: argparse.Namespace) -> int:
+    public, settings = orgkey.public_of(arguments.key), load()
+    changed = asyncio.run(_trusting(settings, public, replace=arguments.replace))
+    print(f"{'Trusted from now on' if changed else 'Trusted already'}: {fingerprint(public)}")
+    return 0
+
+
+async def _trusting(settings: Settings, public: str, *, replace: bool) -> bool:
+    database = Database(settings.url)
+    try:
+        if await schema.revision(database) != schema.head():
+            raise SettingsError("The database does not have this version's tables. Run: poruch migrate")
+        async with database.write() as session:
+            return await devices.trust(session, public, actor=ledger.SYSTEM, now=datetime.now(UTC), replace=replace)
+    except devices.DeviceError:
+        raise SettingsError(
+            "Another key of the organisation is trusted already. With --replace it ends, and with it every certificate "
+            "and every invitation that names it."
+        ) from None
+    finally:
+        await database.close()
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="poruch", description="A self-hosted video-consultation server.")
     parser.add_argument("--version", action="version", version=f"poruch {__version__}")
@@ -181,6 +224,15 @@ def _parser() -> argparse.ArgumentParser:
     admin.add_argument("--email", required=True)
     admin.add_argument("--name", required=True)
     admin.set_defaults(run=_create_admin)
+
+    key = commands.add_parser("org-key", help="make the organisation's key file; do it on a computer of yours")
+    key.add_argument("file", type=Path)
+    key.set_defaults(run=_org_key)
+
+    trusted = commands.add_parser("trust-org-key", help="tell this server the organisation's public key")
+    trusted.add_argument("key", metavar="PUBLIC|FILE", help="what org-key printed, or a file that shows it")
+    trusted.add_argument("--replace", action="store_true", help="take it in place of the key that is trusted now")
+    trusted.set_defaults(run=_trust_org_key)
 
     migrate = commands.add_parser("migrate", help="bring the database to this version's tables")
     migrate.set_defaults(run=_migrate)

@@ -20,6 +20,8 @@ from server.appointments import service as appointments
 from server.appointments.tables import Appointment, Seat
 from server.cases import service as cases
 from server.cases.tables import Case
+from server.demo_encryption import DemoEncryption, takes_part
+from server.demo_keys import DemoKeys
 from server.secrets import Secrets
 from server.settings import Settings
 
@@ -79,6 +81,7 @@ class _Person:
 
 async def build_demo(database: Database, settings: Settings, keys: Secrets) -> DemoLinks:
     """Make what is missing and return the links; a restart keeps the appointment as long as its time lasts."""
+    own = DemoKeys(keys)
     async with database.write() as session:
         builder = _Builder(session, settings, datetime.now(UTC))
         people = {name: await builder.person(email, name, role) for email, name, role in PEOPLE}
@@ -87,6 +90,10 @@ async def build_demo(database: Database, settings: Settings, keys: Secrets) -> D
         await builder.case(OTHER_CASE, OTHER_CLIENT, [people[MANAGER], people[OTHER_PSYCHOLOGIST]])
         current = await builder.current_appointment(case, team)
         invited = await seats.of_appointment(session, current.id, revoked=False)
+        encryption = DemoEncryption(session, own, builder.now)
+        await encryption.certify(list(people.values()), people[ADMINISTRATOR])
+        await encryption.fill_vault(people[MANAGER], current, invited)
+    encryption.write_key_file(settings.data_dir)
     key = keys.derive(links.KEY_PURPOSE)
     return DemoLinks(
         base_url=settings.base_url,
@@ -94,14 +101,16 @@ async def build_demo(database: Database, settings: Settings, keys: Secrets) -> D
             StaffLink(
                 role=person.role.value,
                 name=person.name,
-                sign_in_url=sign_in_url(settings.base_url, keys, person.id),
+                sign_in_url=sign_in_url(settings.base_url, keys, person.id)
+                + (f"#{own.device_fragment(person.id)}" if takes_part(person.role) else ""),
             )
             for person in people.values()
         ],
         client=[
             ClientLink(
                 alias=seat.name,
-                invitation_url=links.url(settings.base_url, key, seat.id, seat.link_version),
+                invitation_url=links.url(settings.base_url, key, seat.id, seat.link_version)
+                + f"&{own.link_fragment(current.id, seat.id, seat.link_version)}",
             )
             for seat in invited
             if seat.role == Role.CLIENT.value

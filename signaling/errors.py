@@ -42,6 +42,12 @@ ACK_TEXTS = {
     "too_many_producers": N_("You are sending as much as is possible already."),
     "bad_parameters": N_("The server cannot use sound and picture as this browser offers them."),
     "media_unavailable": N_("Sound and picture are being restarted. Please wait a moment."),
+    "group_exists": N_("The call is encrypted already. Please wait to be taken in."),
+    "wrong_group": N_("The call's encryption was begun anew. Please wait to be taken in."),
+    "epoch_taken": N_("Somebody else has changed the call's keys meanwhile."),
+    "not_member": N_("This device is not part of the call's encryption yet."),
+    "not_asked": N_("This device is not waiting for the call's keys any more."),
+    "group_led": N_("Somebody who can give out the call's keys is still there."),
     "internal": N_("Something went wrong on the server. It was not your mistake."),
 }
 """What an acknowledgement can say."""

@@ -10,8 +10,9 @@ import { build } from "esbuild";
 import { readCatalog } from "./catalog.mjs";
 
 const WEB = dirname(fileURLToPath(import.meta.url));
+const elsewhere = process.argv.find((word) => word.startsWith("--out="))?.slice("--out=".length);
 // Built aside and moved at the end, so that a server that is running never sees half a build.
-const DIST = join(WEB, `.dist-${process.pid}`);
+const DIST = elsewhere ?? join(WEB, `.dist-${process.pid}`);
 const readable = process.argv.includes("--readable");
 // Switches that only tests may have, such as the older way to encoded frames; never in what people get.
 const forTests = process.argv.includes("--for-tests");
@@ -134,11 +135,15 @@ const define = {
   PORUCH_E2EE_WORKERS: JSON.stringify(await workers()),
   PORUCH_TEST_BUILD: JSON.stringify(forTests),
 };
-await bundle(["client/call.ts", "client/site.ts", "client/devices-page.ts", "client/demo-page.ts", "styles/site.css", "styles/call.css", "styles/print.css"], define);
+const scripts = ["client/call.ts", "client/site.ts", "client/devices-page.ts", "client/demo-page.ts"];
+const styles = ["styles/site.css", "styles/call.css", "styles/print.css"];
+await bundle([...scripts, ...styles, ...(forTests ? ["../tests/browser/encryption_page.ts"] : [])], define);
 
 put("govuk-frontend.js", readFileSync(join(WEB, "node_modules/govuk-frontend/dist/govuk/govuk-frontend.min.js")));
 
 callPage();
 writeFileSync(join(DIST, "manifest.json"), `${JSON.stringify(manifest, null, 2)}\n`);
-rmSync(join(WEB, "dist"), { recursive: true, force: true });
-renameSync(DIST, join(WEB, "dist"));
+if (elsewhere === undefined) {
+  rmSync(join(WEB, "dist"), { recursive: true, force: true });
+  renameSync(DIST, join(WEB, "dist"));
+}

@@ -10,9 +10,11 @@ from aiohttp import web
 
 from server.accounts import sessions
 from server.accounts.tables import Account
+from server.devices import service as devices
 from server.http.context import database, secrets, settings
 from server.http.errors import NotFound
 from server.http.limits import spend
+from server.http.render import render
 from server.secrets import Secrets
 
 MAC_LENGTH = 32
@@ -35,13 +37,16 @@ async def sign_in(request: web.Request) -> web.StreamResponse:
     account_id, mac = token[:-MAC_LENGTH], token[-MAC_LENGTH:]
     if not hmac.compare_digest(mac.encode(), _mac(secrets(request), account_id).encode()):
         raise NotFound
-    conf = settings(request)
+    conf, now = settings(request), datetime.now(UTC)
     async with database(request).write() as session:
         account = await session.get(Account, account_id)
         if account is None or account.disabled_at is not None:
             raise NotFound
-        started = await sessions.start(session, account.id, conf, datetime.now(UTC))
-    response = web.Response(status=303, headers={"Location": "/"})
+        started = await sessions.start(session, account.id, conf, now)
+        own = await devices.certified(session, [account.id], now)
+    certificate = own[0].certificate if own else None
+    # The page's script takes the device's keys out of the fragment, which redirects would carry on to the next page.
+    response = render(request, "accounts/demo.html", certificate=certificate)
     sessions.give_cookie(response, conf, started)
     return response
 

@@ -19,6 +19,7 @@ from server.http.errors import NotFound, Problem
 from server.http.forms import Form
 from server.http.render import render
 from server.i18n import N_, translator
+from server.vault import service as vault
 
 OVER = N_("This appointment is over. Plan a new one instead.")
 TOO_MANY = N_("This person has had too many links. Take the invitation back and invite them as a guest.")
@@ -73,6 +74,7 @@ async def renew_link(request: web.Request) -> web.Response:
             seats.renew_link(session, signed_in, appointment, seat, datetime.now(UTC))
         except seats.TooManyLinks as error:
             raise Problem("too_many_links", TOO_MANY, status=409) from error
+        await vault.forget_seat(session, appointment.id, seat.id)
     await rooms(request).close_seat(seat.id, "revoked")
     await rooms(request).appointment_changed(appointment.id)
     raise web.HTTPSeeOther(f"/appointments/{appointment.id}?done=link#seat-{seat.id}")
@@ -84,6 +86,7 @@ async def revoke(request: web.Request) -> web.Response:
         appointment, _, signed_in = await _open_appointment(request, session)
         seat = await _seat(request, session, appointment)
         seats.revoke(session, signed_in, appointment, seat, datetime.now(UTC))
+        await vault.forget_seat(session, appointment.id, seat.id)
     await rooms(request).close_seat(seat.id, "revoked")
     await rooms(request).appointment_changed(appointment.id)
     raise web.HTTPSeeOther(f"/appointments/{appointment.id}?done=revoked#seat-{seat.id}")

@@ -22,6 +22,7 @@ from server.http.forms import Form
 from server.http.guard import account, allowed, require
 from server.http.render import render
 from server.i18n import N_, translator
+from server.vault import service as vault
 from signaling import tickets
 
 ENTRY_CODE_LIVES = timedelta(seconds=60)
@@ -159,6 +160,8 @@ async def show(request: web.Request) -> web.Response:
             action.value: await allowed(request, session, action, case.id)
             for action in (Action.READ_CASE, Action.PLAN_APPOINTMENT, Action.INVITE, Action.READ_RECORD)
         }
+        hosts = [seat.account_id for seat in everybody if seat.account_id is not None and seat.revoked_at is None]
+        certified = await vault.certified_among(session, hosts, now)
         from_outside = line.mine is None and await cases.team_role(session, signed_in.id, case.id) is None
     if from_outside:
         async with database(request).write() as session:
@@ -177,6 +180,7 @@ async def show(request: web.Request) -> web.Response:
         can_change=may[Action.PLAN_APPOINTMENT.value] and not appointment.is_over(now),
         can_restore=may[Action.PLAN_APPOINTMENT.value] and now < appointment.ends_at,
         open_links=open_links,
+        uncertified=not certified and not line.past and line.state is not board.State.CANCELLED,
         done=done(request, DONE),
     )
 
@@ -284,6 +288,8 @@ def _invitation(request: web.Request, seat: Seat) -> Mapping[str, str] | None:
 async def _plan_page(request: web.Request, session: AsyncSession, case: Case, form: Form) -> web.Response:
     if case.closed_at is not None:
         raise Problem("case_closed", REFUSED["case_closed"], status=409)
+    team = await cases.team(session, case.id)
+    certified = await vault.certified_among(session, [member.account_id for member in team], datetime.now(UTC))
     return render(
         request,
         "appointments/plan.html",
@@ -291,7 +297,8 @@ async def _plan_page(request: web.Request, session: AsyncSession, case: Case, fo
         nav="cases",
         form=form,
         case=case,
-        team=await cases.team(session, case.id),
+        uncertified=not certified,
+        team=team,
         clients=await cases.clients(session, case.id),
         guest_rows=range(1, GUEST_ROWS + 1),
         guest_roles=seats.GUEST_ROLES,

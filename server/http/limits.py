@@ -29,6 +29,8 @@ RULES = {
     "language": Rule(60, 60),
     "demo_sign_in": Rule(120, 120),
     "seat": Rule(60, 60),
+    "device": Rule(30, 30),
+    "vault": Rule(60, 60),
 }
 """One rule for each thing that is limited; a household or an office shares one address, so these are not tight."""
 

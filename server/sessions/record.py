@@ -102,6 +102,7 @@ _TOLD = frozenset(
         *(Tag.WAITED, Tag.ADMITTED, Tag.DECLINED, Tag.JOINED, Tag.DROPPED, Tag.RETURNED, Tag.MOVED_DEVICE, Tag.LEFT),
         *(Tag.REMOVED, Tag.MUTED, Tag.HELPER_STATED, Tag.HOST_CHANGED, Tag.LOCKED, Tag.UNLOCKED),
         *(Tag.MEDIA_PAUSED, Tag.MEDIA_RESUMED, Tag.ENDED),
+        *(Tag.VERIFIED, Tag.MISMATCH, Tag.KEYS_REFUSED, Tag.ENCRYPTION_STOPPED, Tag.REKEYED),
     }
 )
 """What the timeline tells; who has read the record is told elsewhere."""

@@ -34,6 +34,13 @@ MOMENTS: Mapping[Tag, str] = {
     Tag.MEDIA_PAUSED: N_("Sound and picture were paused: nobody of the team was there"),
     Tag.MEDIA_RESUMED: N_("Sound and picture went on"),
     Tag.ENDED: N_("The meeting ended"),
+    Tag.VERIFIED: N_("%(name)s was verified by the spoken code"),
+    Tag.MISMATCH: N_("The spoken code did not match for %(name)s"),
+    Tag.KEYS_REFUSED: N_("A key that claimed to belong to %(name)s was refused"),
+    Tag.ENCRYPTION_STOPPED: N_(
+        "Sound and picture of %(name)s were stopped, because the encryption could not be relied on"
+    ),
+    Tag.REKEYED: N_("%(name)s began the encryption anew with fresh keys"),
 }
 ALONE = N_("%(name)s: nobody else is with this person")
 NEW_LINK = N_("The link of %(name)s was replaced by a new one")

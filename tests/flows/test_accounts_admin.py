@@ -235,7 +235,7 @@ async def test_disabling_ends_the_persons_part_in_a_running_call(
     async with database.read() as session:
         psychologist = await service.by_email(session, "psychologist@demo.invalid")
         assert psychologist
-        token = demo["client"][0]["invitation_url"].partition("#i=")[2]
+        token = demo["client"][0]["invitation_url"].partition("#i=")[2].partition("&")[0]
         client_seat = await session.get_one(Seat, links.parse(app[SECRETS].derive(links.KEY_PURPOSE), token).seat_id)
         seat = await seats.of_account(session, client_seat.appointment_id, psychologist.id)
         assert seat

@@ -35,7 +35,7 @@ async def caller(
 ) -> AsyncIterator[socketio.AsyncClient]:
     """Somebody whose call page is open."""
     links = await build_demo(database, settings, secrets.load(settings.data_dir))
-    token = links["client"][0]["invitation_url"].partition("#i=")[2]
+    token = links["client"][0]["invitation_url"].partition("#i=")[2].partition("&")[0]
     asked = {"link": token, "device": "0" * 32}
     async with aiohttp.ClientSession() as browser, browser.post(f"{settings.base_url}/api/seat", json=asked) as answer:
         ticket = (await answer.json())["ticket"]

@@ -6,7 +6,7 @@ import asyncio
 import secrets
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 import aiohttp
 import socketio
@@ -39,7 +39,7 @@ class SocketPerson:
         origin = f"{address.scheme}://{address.netloc}"
         device = secrets.token_hex(16)
         http = aiohttp.ClientSession(headers={"Origin": origin})
-        body = {"link": address.fragment.removeprefix("i="), "device": device, "language": "en"}
+        body = {"link": parse_qs(address.fragment)["i"][0], "device": device, "language": "en"}
         async with http.post(f"{origin}/api/seat", json=body) as answer:
             seat = await answer.json()
         if "error" in seat:
