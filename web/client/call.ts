@@ -4,6 +4,12 @@ import { showEnding } from "./call/closing";
 import { CallScreen } from "./call/screen";
 import { Connection, type Closed } from "./connection";
 import { Devices } from "./devices";
+import { keepSecrets } from "./e2ee/device";
+import { FragmentError, parseFragment, reducedFragment, type LinkFragment } from "./e2ee/fragment";
+import { prepare } from "./e2ee/preparation";
+import type { CurveSource } from "./e2ee/start";
+import { Encryption } from "./encryption";
+import { Guard } from "./guard";
 import { keepMuted, wasMuted } from "./lobby/choices";
 import { runLobby } from "./lobby/lobby";
 import { waitingRoom } from "./lobby/waiting";
@@ -18,7 +24,11 @@ import { preferredLanguage, setLanguage } from "./ui/i18n";
 declare global {
   interface Window {
     /** What this page knows and receives, to look at from tests and consoles. */
-    poruch: { state: () => Snapshot | null; stats: () => Promise<Counters[]> };
+    poruch: {
+      state: () => Snapshot | null;
+      stats: () => Promise<Counters[]>;
+      encryption: () => Encryption | null;
+    };
   }
 }
 
@@ -29,15 +39,20 @@ class Page {
   #seat: SeatReply | null = null;
   #connection: Connection | null = null;
   #quality: Quality | null = null;
+  #encryption: Encryption | null = null;
+  #curves: CurveSource = "native";
+  readonly #link: LinkFragment | null;
   /** Until the seat is closed for this page; what comes after it begins with a reload. */
   readonly #life = new AbortController();
 
-  constructor(claim: Claim, screen: HTMLElement) {
+  constructor(claim: Claim, link: LinkFragment | null, screen: HTMLElement) {
     this.#claim = new SeatClaim(claim);
+    this.#link = link;
     this.#screen = screen;
     window.poruch = {
       state: () => this.#connection?.state ?? null,
       stats: async () => (await this.#quality?.counters()) ?? [],
+      encryption: () => this.#encryption,
     };
   }
 
@@ -53,6 +68,7 @@ class Page {
         devices: this.#devices,
         refresh: () => this.#ask(),
         connect: () => this.#connect(),
+        proved: (curves) => this.#proved(seat, curves),
         signal,
       });
       await this.#meet(seat, connection, signal);
@@ -63,6 +79,19 @@ class Page {
 
   async #ask(): Promise<SeatReply> {
     return (this.#seat = await this.#claim.ask());
+  }
+
+  /** From here on the secrets of the link are this device's, and no longer in the address, where others could read them. */
+  async #proved({ appointment }: SeatReply, curves: CurveSource): Promise<void> {
+    this.#curves = curves;
+    if (!this.#link?.secrets) return;
+    try {
+      await keepSecrets(appointment.id, this.#link.secrets);
+    } catch {
+      // A browser that keeps nothing needs the whole link again after a reload.
+      return;
+    }
+    history.replaceState(null, "", reducedFragment(this.#link.token));
   }
 
   #connect(): Connection {
@@ -83,16 +112,20 @@ class Page {
 
   async #call(seat: SeatReply, connection: Connection, signal: AbortSignal): Promise<void> {
     const devices = this.#devices;
-    const session = new MediaSession(connection, devices);
+    const offered = this.#link?.secrets ?? null;
+    const encryption = (this.#encryption = new Encryption(connection, () => prepare(seat, this.#curves, offered)));
+    const session = new MediaSession(connection, devices, encryption);
+    const guard = new Guard(session, encryption, devices);
     session.muted.set(wasMuted());
     session.muted.subscribe(keepMuted);
     const sound = new Sound(session, devices);
     const quality = (this.#quality = new Quality(session));
-    const screen = new CallScreen({ screen: this.#screen, seat, connection, devices, session, sound, quality });
+    const parts = { seat, connection, devices, encryption, session, guard, sound, quality };
+    const screen = new CallScreen({ screen: this.#screen, ...parts });
     try {
       await until(connection.snapshots, (state) => state?.you.phase === "waiting", signal);
     } finally {
-      for (const part of [screen, quality, sound, session]) part.stop();
+      for (const part of [screen, quality, sound, guard, session, encryption]) part.stop();
     }
   }
 
@@ -115,7 +148,18 @@ const screen = document.querySelector<HTMLElement>("#app");
 if (!screen) throw new Error("The page has no #app.");
 await setLanguage(preferredLanguage());
 const claim = readClaim(location.hash);
+const link = readLink();
 // Another link pasted into the same tab is another visit.
 window.addEventListener("hashchange", () => location.reload());
-if (claim) await new Page(claim, screen).begin();
+if (claim && link !== "damaged") await new Page(claim, link, screen).begin();
 else showEnding(screen, { code: "link_unknown", text: "", phone: "", kind: "link", appointment: "" });
+
+/** A link that asks for encryption and is cut short is never followed without it. */
+function readLink(): LinkFragment | null | "damaged" {
+  try {
+    return parseFragment(location.hash);
+  } catch (error) {
+    if (error instanceof FragmentError) return "damaged";
+    throw error;
+  }
+}

@@ -26,6 +26,8 @@ export class Encryption {
   readonly view = new Store<GroupView | null>(null);
   /** Fingerprints of devices with which a spoken code has matched. */
   readonly verified = new Store<ReadonlySet<string>>(new Set());
+  /** A spoken code did not match: nothing is sent or shown until another one does. */
+  readonly paused = new Store(false);
   /** The last message that came in, for whoever listens. */
   readonly message = new Store<ReceivedMessage | null>(null);
 
@@ -52,7 +54,7 @@ export class Encryption {
 
   /** Whether this device may send and receive. */
   get flows(): boolean {
-    return this.stay.value !== null && this.stage.value.name === "in";
+    return this.stay.value !== null && this.stage.value.name === "in" && !this.paused.value;
   }
 
   isSure(member: Member): boolean {

@@ -94,6 +94,7 @@ export class MediaSession {
       encryption.stay,
       encryption.stage,
       encryption.view,
+      encryption.paused,
       devices,
       this.muted,
       this.audioOnly,

@@ -7,7 +7,7 @@ export interface Banner {
   key: string;
   words: string;
   picture: IconName;
-  tone: "plain" | "warn";
+  tone: "plain" | "warn" | "stop";
   /** Read out when it appears; leave it out for what is announced elsewhere. */
   spoken?: boolean;
   buttons?: { key: string; words: string; main?: boolean; onPress: () => unknown }[];

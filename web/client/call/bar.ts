@@ -12,6 +12,7 @@ export interface BarActions {
   camera: () => void;
   flip: () => void;
   people: () => void;
+  chat: () => void;
   layout: () => void;
   audioOnly: () => void;
   devices: () => void;
@@ -24,6 +25,8 @@ export interface BarView {
   devices: Devices;
   layout: Layout;
   panelOpen: boolean;
+  chatOpen: boolean;
+  unread: number;
   here: number;
   waiting: number;
   severalCameras: boolean;
@@ -32,6 +35,7 @@ export interface BarView {
 export class Bar {
   readonly element: HTMLElement;
   readonly people: Control;
+  readonly chat: Control;
   readonly #microphone: Control;
   readonly #camera: Control;
   readonly #more: Control;
@@ -47,6 +51,7 @@ export class Bar {
     this.#microphone = new Control("microphone", "Alt+M", actions.microphone);
     this.#camera = new Control("camera", "Alt+C", actions.camera);
     this.people = new Control("people", "Alt+P", actions.people);
+    this.chat = new Control("chat", "Alt+H", actions.chat);
     this.#more = new Control("more", null, () => this.#toggle());
     this.#layout = new Control("layout", "Alt+L", actions.layout);
     this.#audioOnly = new Control("audio-only", "Alt+A", actions.audioOnly);
@@ -54,7 +59,7 @@ export class Bar {
     this.#devices = new Control("devices", "Alt+G", actions.devices);
     this.#keys = new Control("keys", "Alt+K", actions.keys);
     this.#leave = new Control("leave", null, actions.leave, "danger");
-    const rest = [this.#layout, this.#audioOnly, this.#flip, this.#devices, this.#keys].map(
+    const rest = [this.chat, this.#layout, this.#audioOnly, this.#flip, this.#devices, this.#keys].map(
       (control) => control.element,
     );
     const main = [this.#microphone, this.#camera, this.people, this.#more].map((control) => control.element);
@@ -68,7 +73,8 @@ export class Bar {
     );
   }
 
-  update({ session, devices, layout, panelOpen, here, waiting, severalCameras }: BarView): void {
+  update(view: BarView): void {
+    const { session, devices, layout, panelOpen, chatOpen, unread, here, waiting, severalCameras } = view;
     const { microphone, camera, microphoneHeld, cameraHeld } = devices.value;
     const sounds = microphone !== null && !session.muted.value && !microphoneHeld;
     const shows = camera !== null && !cameraHeld;
@@ -92,7 +98,21 @@ export class Bar {
       expanded: panelOpen,
       alert: waiting > 0,
     });
-    this.#more.update({ words: t("More"), state: "", picture: "more", expanded: this.#open });
+    this.chat.update({
+      words: t("Chat"),
+      state: unread > 0 ? t("{count} new", { count: unread }) : "",
+      picture: "text",
+      expanded: chatOpen,
+      alert: unread > 0,
+    });
+    // On a phone the chat is behind "More", which then has to say that something is new.
+    this.#more.update({
+      words: t("More"),
+      state: unread > 0 ? t("{count} new", { count: unread }) : "",
+      picture: "more",
+      expanded: this.#open,
+      alert: unread > 0,
+    });
     const grid = layout === "grid";
     this.#layout.update({
       words: t("View"),
@@ -115,7 +135,7 @@ export class Bar {
   #toggle(): void {
     this.#open = !this.#open;
     this.element.dataset["open"] = String(this.#open);
-    this.#more.update({ words: t("More"), state: "", picture: "more", expanded: this.#open });
+    this.#more.element.setAttribute("aria-expanded", String(this.#open));
   }
 }
 
@@ -124,6 +144,7 @@ export function shortcuts(actions: BarActions, admitFirst: () => void): Shortcut
     { code: "KeyM", shown: "Alt + M", words: t("Microphone on or off"), run: actions.microphone },
     { code: "KeyC", shown: "Alt + C", words: t("Camera on or off"), run: actions.camera },
     { code: "KeyP", shown: "Alt + P", words: t("Open or close the list of people"), run: actions.people },
+    { code: "KeyH", shown: "Alt + H", words: t("Open or close the chat"), run: actions.chat },
     { code: "KeyJ", shown: "Alt + J", words: t("Let in whoever waits longest"), run: admitFirst },
     { code: "KeyL", shown: "Alt + L", words: t("All alike, or the speaker large"), run: actions.layout },
     { code: "KeyA", shown: "Alt + A", words: t("Sound only"), run: actions.audioOnly },

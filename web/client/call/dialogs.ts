@@ -7,7 +7,7 @@ import { t } from "../ui/i18n";
 let count = 0;
 
 /** Shows a dialog that is only closed, not answered; the focus returns to where it was. */
-function open(title: string, body: Child[], onClose?: () => void): HTMLDialogElement {
+export function openDialog(title: string, body: Child[], onClose?: () => void): HTMLDialogElement {
   const id = `call-dialog-${++count}`;
   const before = document.activeElement;
   const close = h(
@@ -93,7 +93,7 @@ export async function devicesDialog(devices: Devices, onDone: () => void): Promi
   };
   const stopWatching = devices.subscribe(measure);
   navigator.mediaDevices?.addEventListener("devicechange", refresh);
-  open(t("Devices"), [body, fault], () => {
+  openDialog(t("Devices"), [body, fault], () => {
     stopWatching();
     stopMeter();
     onDone();
@@ -153,7 +153,7 @@ export interface Shortcut {
 
 export function keysDialog(shortcuts: readonly Shortcut[]): void {
   const rows = shortcuts.flatMap(({ shown, words }) => [h("dt", null, h("kbd", null, shown)), h("dd", null, words)]);
-  open(t("Keys"), [h("dl", { class: "keys" }, ...rows)]);
+  openDialog(t("Keys"), [h("dl", { class: "keys" }, ...rows)]);
 }
 
 /** Alt and a letter, wherever the focus is; plain letters stay free for screen readers. */

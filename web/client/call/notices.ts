@@ -2,6 +2,8 @@
 import type { Link } from "../connection";
 import type { Snapshot } from "../types";
 import type { Health } from "../transports";
+import type { Arrival } from "./arrivals";
+import type { Secrecy } from "./secrecy-words";
 import { t } from "../ui/i18n";
 import type { Banner } from "./banners";
 import type { HostOrders } from "./host-orders";
@@ -17,6 +19,8 @@ export interface Moment {
   cameraHeld: boolean;
   /** A refusal or a device's fault that has just happened. */
   trouble: string | null;
+  secrecy: Secrecy;
+  arrivals: readonly Arrival[];
   zone: string;
 }
 
@@ -25,11 +29,19 @@ export interface Answers {
   unmute: () => void;
   unlockSound: () => void;
   dismiss: () => void;
+  seen: (arrival: Arrival) => void;
 }
 
 export function notices(moment: Moment, answers: Answers): Banner[] {
   const { snapshot } = moment;
   const banners: (Banner | false)[] = [
+    moment.secrecy.state === "stopped" && {
+      key: "stopped",
+      words: moment.secrecy.words,
+      picture: "lock",
+      tone: "stop",
+      spoken: true,
+    },
     moment.link === "away" && {
       key: "away",
       words: moment.draining
@@ -85,7 +97,19 @@ export function notices(moment: Moment, answers: Answers): Banner[] {
       buttons: [{ key: "dismiss", words: t("Close"), onPress: answers.dismiss }],
     },
   ];
-  return [...banners.filter((banner): banner is Banner => banner !== false), ...knocks(moment, answers)];
+  const shown = banners.filter((banner): banner is Banner => banner !== false);
+  return [...shown, ...joined(moment, answers), ...knocks(moment, answers)];
+}
+
+/** With the name from the key; the sound and the words for a screen reader come with the arrival itself. */
+function joined({ arrivals }: Moment, { seen }: Answers): Banner[] {
+  return arrivals.map((arrival) => ({
+    key: `joined-${arrival.seat}`,
+    words: arrival.words,
+    picture: "person",
+    tone: "plain",
+    buttons: [{ key: `seen-${arrival.seat}`, words: t("Close"), onPress: () => seen(arrival) }],
+  }));
 }
 
 function knocks({ snapshot, zone }: Moment, { orders }: Answers): Banner[] {

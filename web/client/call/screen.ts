@@ -1,6 +1,11 @@
 /** The call on the page: puts the parts together and draws them anew whenever something has changed. */
 import type { Connection } from "../connection";
+import { CodeTalk } from "../code-talk";
 import { DeviceFault, type Devices } from "../devices";
+import { HOST_ROLES } from "../e2ee/credential";
+import type { Member } from "../e2ee/crypto";
+import type { Encryption } from "../encryption";
+import type { Guard } from "../guard";
 import { choicesOf, keepChoices } from "../lobby/choices";
 import { phoneLink } from "../lobby/frame";
 import { stayAwake } from "../lobby/wake";
@@ -15,13 +20,19 @@ import { t } from "../ui/i18n";
 import { icon } from "../ui/icons";
 import { announce, prepareAnnouncements } from "../ui/live";
 import type { Layout } from "./arrangement";
+import { Arrivals } from "./arrivals";
 import { Banners } from "./banners";
 import { Bar, shortcuts, type BarActions } from "./bar";
+import { Chat } from "./chat";
+import { CodeDialog } from "./code-dialog";
 import { devicesDialog, faultWords, keysDialog, listenForShortcuts } from "./dialogs";
 import { HostOrders } from "./host-orders";
 import { KnockAlert } from "./knock-alert";
+import { named } from "./naming";
 import { notices } from "./notices";
 import { PeoplePanel } from "./people-panel";
+import { SecrecyButton, secrecyDialog } from "./secrecy-panel";
+import { secrecy, type Secrecy } from "./secrecy-words";
 import { Stage } from "./stage";
 
 export interface CallParts {
@@ -29,7 +40,9 @@ export interface CallParts {
   seat: SeatReply;
   connection: Connection;
   devices: Devices;
+  encryption: Encryption;
   session: MediaSession;
+  guard: Guard;
   sound: Sound;
   quality: Quality;
 }
@@ -45,6 +58,11 @@ export class CallScreen {
   readonly #status = h("p", { class: "call__status" });
   readonly #orders: HostOrders;
   readonly #alert: KnockAlert;
+  readonly #arrivals: Arrivals;
+  readonly #chat: Chat;
+  readonly #talk: CodeTalk;
+  readonly #codes: CodeDialog;
+  readonly #secrecy = new SecrecyButton(() => this.#explain());
   #layout: Layout = "grid";
   #trouble: string | null = null;
   #severalCameras = false;
@@ -53,7 +71,7 @@ export class CallScreen {
 
   constructor(parts: CallParts) {
     this.#parts = parts;
-    const { screen, seat, connection, devices, session, sound, quality } = parts;
+    const { screen, seat, connection, devices, encryption, session, guard, sound, quality } = parts;
     const byLink = seat.you.kind === "link";
     const actions = this.#actions();
     const keys = shortcuts(actions, () => this.#admitFirst());
@@ -63,6 +81,10 @@ export class CallScreen {
     this.#bar = new Bar(actions);
     this.#panel = new PeoplePanel(this.#orders, seat.appointment.time_zone, actions.people);
     this.#alert = new KnockAlert(devices, () => t("Video conversation"));
+    this.#arrivals = new Arrivals(encryption, devices);
+    this.#chat = new Chat(encryption, seat.you.name, seat.appointment.time_zone, actions.chat);
+    this.#talk = new CodeTalk(encryption);
+    this.#codes = new CodeDialog(this.#talk);
     const heading = h("h1", { class: "call__title", tabindex: -1 }, t("Video conversation"));
     fill(
       screen,
@@ -73,6 +95,7 @@ export class CallScreen {
           "header",
           { class: "call__head" },
           h("div", { class: "call__about" }, heading, this.#status),
+          this.#secrecy.element,
           byLink && seat.appointment.help_phone !== "" && shortPhoneLink(seat.appointment.help_phone),
           byLink && quickExitButton(),
         ),
@@ -81,7 +104,7 @@ export class CallScreen {
           { class: "call__main" },
           this.#banners.element,
           this.#paused,
-          h("div", { class: "call__body" }, this.#stage.element, this.#panel.element),
+          h("div", { class: "call__body" }, this.#stage.element, this.#panel.element, this.#chat.element),
         ),
         this.#bar.element,
       ),
@@ -101,6 +124,13 @@ export class CallScreen {
       sound.blocked,
       quality.reception,
       devices,
+      encryption.stage,
+      encryption.view,
+      encryption.paused,
+      encryption.verified,
+      guard.open,
+      this.#arrivals.shown,
+      this.#chat.unread,
     ];
     for (const store of watched as Store<unknown>[])
       this.#life.signal.addEventListener(
@@ -117,7 +147,7 @@ export class CallScreen {
 
   stop(): void {
     this.#life.abort();
-    this.#alert.stop();
+    for (const part of [this.#alert, this.#arrivals, this.#chat, this.#talk, this.#codes]) part.stop();
   }
 
   /** Several changes at once are drawn once; also in a tab that lies in the background, where the host must hear a knock. */
@@ -131,10 +161,13 @@ export class CallScreen {
     });
   }
 
-  #drawNow(snapshot: Snapshot): void {
-    const { seat, connection, devices, session, sound, quality } = this.#parts;
+  #drawNow(said: Snapshot): void {
+    const { seat, connection, devices, encryption, session, guard, sound, quality } = this.#parts;
+    const snapshot = named(said, (one) => encryption.memberOf(one), this.#arrivals.names);
+    const secret = this.#secret();
+    this.#secrecy.update(secret);
     const zone = seat.appointment.time_zone;
-    if (snapshot !== this.#last) this.#tell(this.#last, snapshot);
+    this.#tell(this.#last, snapshot);
     this.#last = snapshot;
     const here = snapshot.people.filter((person) => person.phase === "in").length;
     const waiting = snapshot.you.can.includes("admit") ? snapshot.people.filter((person) => person.knock !== null) : [];
@@ -148,6 +181,9 @@ export class CallScreen {
       muted,
       audioOnly,
       interrupted: session.health.value === "mending",
+      open: guard.open.value,
+      members: new Set(encryption.view.value?.members.map((member) => member.seat)),
+      stopped: encryption.stage.value.name === "stopped" || encryption.paused.value,
       layout: this.#layout,
       zone,
     });
@@ -157,6 +193,8 @@ export class CallScreen {
       devices,
       layout: this.#layout,
       panelOpen: !this.#panel.element.hidden,
+      chatOpen: this.#chat.isOpen,
+      unread: this.#chat.unread.value,
       here,
       waiting: waiting.length,
       severalCameras: this.#severalCameras,
@@ -171,6 +209,8 @@ export class CallScreen {
       microphoneHeld,
       cameraHeld,
       trouble: this.#trouble,
+      secrecy: secret,
+      arrivals: this.#arrivals.shown.value,
       zone,
     };
     this.#banners.update(
@@ -179,6 +219,7 @@ export class CallScreen {
         unmute: () => session.muted.set(false),
         unlockSound: sound.unlock,
         dismiss: () => this.#say(null),
+        seen: (arrival) => this.#arrivals.dismiss(arrival),
       }),
     );
     this.#alert.update(waiting);
@@ -187,6 +228,23 @@ export class CallScreen {
       this.#status,
       snapshot.room.locked ? t("Closed to newcomers") : here === 1 ? t("Nobody else is here yet") : "",
     );
+  }
+
+  #secret(): Secrecy {
+    const { encryption } = this.#parts;
+    const view = encryption.view.value;
+    return secrecy({
+      stage: encryption.stage.value,
+      paused: encryption.paused.value,
+      others: view?.members.filter((member) => member.leaf !== view.own) ?? [],
+      isSure: (member) => encryption.isSure(member),
+    });
+  }
+
+  #explain(): void {
+    const { encryption, seat } = this.#parts;
+    const compare = HOST_ROLES.has(seat.you.role) ? (member: Member): void => this.#talk.begin(member) : null;
+    secrecyDialog(encryption, () => this.#secret(), { compare });
   }
 
   #drawPaused(snapshot: Snapshot): void {
@@ -262,8 +320,19 @@ export class CallScreen {
       flip: () => void this.#device(() => devices.flipCamera()),
       people: () => {
         this.#panel.element.hidden = !this.#panel.element.hidden;
+        this.#chat.close();
         if (this.#panel.element.hidden) this.#bar.people.element.focus();
         else this.#panel.focus();
+        this.#draw();
+      },
+      chat: () => {
+        if (this.#chat.isOpen) {
+          this.#chat.close();
+          this.#bar.chat.element.focus();
+        } else {
+          this.#panel.element.hidden = true;
+          this.#chat.open();
+        }
         this.#draw();
       },
       layout: () => {
@@ -304,8 +373,8 @@ function shortPhoneLink(phone: string): HTMLElement {
 
 function announceChange(person: Person, before: Person["phase"] | undefined): void {
   const { name } = person;
-  if (person.phase === "in")
-    announce(before === "lost" ? t("{name} is back.", { name }) : t("{name} has joined.", { name }));
+  // Who joins for the first time is announced when their key says who they are.
+  if (person.phase === "in" && before === "lost") announce(t("{name} is back.", { name }));
   else if (person.phase === "lost") announce(t("The connection to {name} is lost.", { name }));
   else if (before === "in" || before === "lost") announce(t("{name} has left.", { name }));
 }

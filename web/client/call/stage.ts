@@ -17,6 +17,12 @@ export interface StageInput {
   audioOnly: boolean;
   /** Nothing arrives at this moment: pictures are taken away rather than left frozen. */
   interrupted: boolean;
+  /** Stream numbers whose frames open. */
+  open: ReadonlySet<number>;
+  /** Seats that somebody's key speaks for. */
+  members: ReadonlySet<string>;
+  /** The encryption has stopped the call. */
+  stopped: boolean;
   layout: Layout;
   zone: string;
 }
@@ -68,6 +74,7 @@ export class Stage {
       mirrored: own && devices.value.facing === "user",
       microphone: own ? ownMicrophone : microphone === undefined ? "none" : microphone.paused ? "off" : "on",
       weak: input.reception.weak.has(person.seat),
+      keys: own ? "open" : keysOf(input, person.seat),
       pinned: this.pinned === person.seat,
     };
   }
@@ -103,5 +110,19 @@ function remotePicture(input: StageInput, seat: string): MediaStreamTrack | null
     (producer) => producer.seat === seat && producer.kind === "video" && !producer.paused,
   );
   const wanted = shown.find((producer) => producer.source === "screen") ?? shown[0];
-  return input.streams.find((stream) => stream.producerId === wanted?.id)?.track ?? null;
+  const stream = input.streams.find(({ producerId }) => producerId === wanted?.id);
+  // What does not open is not shown: the last picture would stand frozen.
+  return stream && input.open.has(stream.stream) ? stream.track : null;
+}
+
+function keysOf(input: StageInput, seat: string): TileView["keys"] {
+  if (input.stopped) return "stopped";
+  if (!input.members.has(seat)) return "catching_up";
+  if (input.snapshot.room.phase !== "open") return "open";
+  const due = input.snapshot.producers.filter(
+    (one) => one.seat === seat && !one.paused && !(input.audioOnly && one.kind === "video"),
+  );
+  const opens = (id: string): boolean =>
+    input.streams.some(({ producerId, stream }) => producerId === id && input.open.has(stream));
+  return due.every(({ id }) => opens(id)) ? "open" : "catching_up";
 }

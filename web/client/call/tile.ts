@@ -18,6 +18,8 @@ export interface TileView {
   mirrored: boolean;
   microphone: "on" | "off" | "none";
   weak: boolean;
+  /** Whether this person's frames open at this moment. */
+  keys: "open" | "catching_up" | "stopped";
   pinned: boolean;
 }
 
@@ -110,6 +112,9 @@ function describe(view: TileView): State[] {
   const { person } = view;
   const states: (State | false)[] = [
     person.phase === "lost" && { words: lostWords(person, view.zone), picture: "clock", tone: "warn" },
+    person.phase === "in" &&
+      view.keys === "catching_up" && { words: t("Catching up with the keys"), picture: "lock", tone: "warn" },
+    person.phase === "in" && view.keys === "stopped" && { words: t("Stopped"), picture: "lock", tone: "warn" },
     person.phase === "in" && view.weak && { words: t("Weak connection"), picture: "warning", tone: "warn" },
     view.host && { words: t("Host"), picture: "hand", tone: "plain" },
     person.with_helper === true && { words: t("With helper"), picture: "two-persons", tone: "plain" },

@@ -2,6 +2,7 @@
 
 import type { Connection } from "../connection";
 import type { Devices } from "../devices";
+import type { CurveSource } from "../e2ee/start";
 import type { SeatReply, WithHelper } from "../types";
 
 export interface LobbyContext {
@@ -15,6 +16,8 @@ export interface LobbyContext {
   refresh: () => Promise<SeatReply>;
   /** Opens the socket. Nothing is entered before `connection.enter(...)`. */
   connect: () => Connection;
+  /** This browser has proved that it encrypts: the link's secrets may leave the address. */
+  proved: (curves: CurveSource) => Promise<void>;
   /** Aborted when the seat was closed (declined, cancelled, other tab …): stop timers, leave the screen alone. */
   signal: AbortSignal;
 }

@@ -14,6 +14,7 @@ import { gate } from "./gate";
 import { microphonePage, openMicrophone } from "./microphone";
 import { isGranted, type Move } from "./permission";
 import { readyPage } from "./ready";
+import { secrecyPage } from "./secrecy";
 import { speakerPage } from "./speaker";
 import { staffPage } from "./staff";
 import { waitToBeAdmitted } from "./waiting";
@@ -26,6 +27,7 @@ export async function runLobby(context: LobbyContext): Promise<LobbyResult> {
   await gate(frame);
   const seat = await untilOpen(frame, context);
   const before = await answeredBefore(seat);
+  await context.proved(await secrecyPage(frame));
   const withHelper = before === null ? await checkIn(frame, seat, devices) : before.withHelper;
   if (before === null) keepChoices(choicesOf(devices));
   const reopening = before === null ? Promise.resolve() : reopen(devices, lastChoices());
@@ -63,7 +65,7 @@ async function untilOpen(frame: Frame, context: LobbyContext): Promise<SeatReply
   return seat;
 }
 
-/** The pages before the door, in their order. Consent and the proof of encryption take their places in this list. */
+/** The pages before the door, in their order. Consent takes its place in this list. */
 async function checkIn(frame: Frame, seat: SeatReply, devices: Devices): Promise<boolean | null> {
   if (seat.you.kind === "staff") {
     await staffPage(frame, devices, seat, lastChoices());
