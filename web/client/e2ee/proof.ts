@@ -17,13 +17,15 @@ export type Proof =
   | { readonly ok: true; readonly path: Exclude<AttachmentPath, null>; readonly curves: CurveSource }
   | { readonly ok: false; readonly reason: ProofFailure; readonly detail: string };
 
+class Leak extends Error {}
+
 /** So many frames of each kind have to be held back without a key, and come through with it. */
 const FRAMES = 5;
 const POLL_MS = 50;
 const SEAT = "proof";
 const APPOINTMENT = "proof";
 
-/** Takes about two seconds; `signal` says when to give up. Never rejects. */
+/** Takes a second or two; `signal` says when to give up. Call it after a tap, as sound must be allowed to run. Never rejects. */
 export async function proveEncryption(signal: AbortSignal): Promise<Proof> {
   const path = attachmentPath();
   if (!path) return { ok: false, reason: "no_access", detail: "No encoded transforms in this browser." };
@@ -34,8 +36,11 @@ export async function proveEncryption(signal: AbortSignal): Promise<Proof> {
     endings.push(() => crypto.close());
     const loop = await openLoop(crypto, endings);
     // Without a key: the worker has refused frames of both kinds, which shows that they do come by, and no packet has left.
-    await until(signal, async () => refusedWithoutKey(await crypto.figures(), loop.senders));
-    if ((await packetsSent(loop.from)) > 0) return { ok: false, reason: "leaks", detail: "A packet left without a key." };
+    await until(signal, async () => {
+      const refused = refusedWithoutKey(await crypto.figures(), loop.senders);
+      if ((await packetsSent(loop.from)) > 0) throw new Leak("A packet left without a key.");
+      return refused;
+    });
     const { epoch } = await crypto.createGroup();
     await crypto.switchSending(epoch);
     await until(signal, async () => {
@@ -44,7 +49,8 @@ export async function proveEncryption(signal: AbortSignal): Promise<Proof> {
     });
     return { ok: true, path, curves };
   } catch (error) {
-    return { ok: false, reason: signal.aborted ? "silent" : "failed", detail: String(error) };
+    const reason = error instanceof Leak ? "leaks" : signal.aborted ? "silent" : "failed";
+    return { ok: false, reason, detail: String(error) };
   } finally {
     for (const end of endings.reverse()) end();
   }
@@ -149,10 +155,15 @@ function syntheticPicture(endings: (() => void)[]): MediaStreamTrack {
   return track;
 }
 
-/** Silence is sound enough: Opus makes a frame of it every 20 ms. */
+/** A tone that nobody hears. Without any source a browser makes no audio frames at all. */
 function syntheticSound(endings: (() => void)[]): MediaStreamTrack {
   const audio = new AudioContext();
-  const track = audio.createMediaStreamDestination().stream.getAudioTracks()[0] as MediaStreamTrack;
+  const destination = audio.createMediaStreamDestination();
+  const tone = audio.createOscillator();
+  tone.connect(destination);
+  tone.start();
+  void audio.resume();
+  const track = destination.stream.getAudioTracks()[0] as MediaStreamTrack;
   endings.push(() => void audio.close(), () => track.stop());
   return track;
 }
