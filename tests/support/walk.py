@@ -50,6 +50,7 @@ async def plan(page: ChromiumPage, demo: Demo, *, minutes_ahead: int = 1) -> Mee
 
 async def meeting(page: ChromiumPage) -> Meeting:
     """The meeting whose page is open."""
+    await page.wait_for("[...document.querySelectorAll('[data-link-of]')].every(one => 'complete' in one.dataset)")
     link = page.raw.get_by_role("textbox", name="Link for").first
     invitation = await link.input_value()
     return Meeting((await page.url()).partition("?")[0], invitation)

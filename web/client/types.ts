@@ -160,12 +160,15 @@ export interface Requests {
 
 /** What the delivery service knows of the room's MLS group; `revision` grows within one connection. */
 export interface DeliveryState {
+  revision: number;
   group: string | null;
   epoch: number;
   /** Seats with a leaf; `live` while the connection that brought the leaf is there. */
   members: { seat: string; live: boolean }[];
-  /** Who asks to be added, longest first. */
-  pending: { seat: string; keyPackage: string; since: Instant }[];
+  /** The newest epoch whose keys all connected members have. */
+  ready: number | null;
+  /** Who asks to be added, longest first; the key package is shown to those whose role may host. */
+  pending: { seat: string; keyPackage: string | null; since: Instant }[];
   /** A hint only. */
   committer: string | null;
 }
@@ -174,9 +177,9 @@ export type ReportWhat = "verified" | "mismatch" | "stopped" | "refused";
 
 /** Each event of the delivery service and what it carries. */
 export interface Deliveries {
-  "mls.commit": { group: string; epoch: number; commit: string; from: string };
-  "mls.welcome": { group: string; epoch: number; welcome: string; from: string };
-  "mls.message": { group: string; message: string; from: string };
+  "mls.committed": { group: string; epoch: number; commit: string; by: string };
+  "mls.welcome": { group: string; epoch: number; welcome: string; by: string };
+  "mls.forwarded": { group: string; message: string; by: string };
   "mls.epoch_ready": { group: string; epoch: number };
 }
 

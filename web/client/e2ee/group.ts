@@ -58,9 +58,9 @@ export class CallGroup {
     this.#stops.push(
       connection.delivery.subscribe(look),
       connection.snapshots.subscribe(look),
-      connection.listen("mls.commit", (data) => this.#queue(() => this.#committed(data))),
+      connection.listen("mls.committed", (data) => this.#queue(() => this.#committed(data))),
       connection.listen("mls.welcome", (data) => this.#queue(() => this.#welcomed(data))),
-      connection.listen("mls.message", (data) => this.#queue(() => this.#told(data))),
+      connection.listen("mls.forwarded", (data) => this.#queue(() => this.#told(data))),
       connection.listen("mls.epoch_ready", (data) => this.#queue(() => this.#ready(data))),
     );
     this.#later(LATE_MS, () => this.#late());
@@ -177,13 +177,15 @@ export class CallGroup {
     const own = view.members.find((member) => member.leaf === view.own);
     if (!own?.mayCommit || state.epoch !== view.epoch) return;
     const phases = new Map(room.people.map((person) => [person.seat, person.phase as string]));
-    const add = state.pending.filter(
-      ({ seat, keyPackage }) => seat !== own.seat && phases.get(seat) === "in" && !this.#bad.has(keyPackage),
-    );
+    const add = state.pending.flatMap(({ seat, keyPackage }) => {
+      const due = keyPackage !== null && seat !== own.seat && phases.get(seat) === "in" && !this.#bad.has(keyPackage);
+      return due ? [{ seat, keyPackage }] : [];
+    });
     const adding = new Set(add.map(({ seat }) => seat));
+    // Whoever comes back with a fresh leaf loses the old one in the same commit.
     const remove = view.members
       .map(({ seat }) => seat)
-      .filter((seat) => seat !== own.seat && !adding.has(seat) && !PRESENT.has(phases.get(seat) ?? ""));
+      .filter((seat) => seat !== own.seat && (adding.has(seat) || !PRESENT.has(phases.get(seat) ?? "")));
     if (add.length + remove.length === 0) {
       this.#due = null;
       return;
@@ -193,10 +195,7 @@ export class CallGroup {
     if (this.#due?.what !== what) this.#due = { what, since: performance.now() };
     const wait = turn * TURN_MS - (performance.now() - this.#due.since);
     if (wait > 0) return this.#later(wait, () => this.#queue(() => this.#look()));
-    await this.#commit(
-      add.map(({ seat, keyPackage }) => ({ seat, keyPackage })),
-      remove,
-    );
+    await this.#commit(add, remove);
   }
 
   /** How many certified hosts come before this one: the lowest connected leaf that is not concerned begins. */
@@ -214,7 +213,8 @@ export class CallGroup {
     } catch (error) {
       if (!(error instanceof CryptoRefused) || error.code === "failed" || add.length === 0) throw error;
       // One bad key package must not keep the others out.
-      if (add.length > 1) for (const one of add) await this.#commit([one], []);
+      if (add.length > 1)
+        for (const one of add) await this.#commit([one], remove.includes(one.seat) ? [one.seat] : []);
       else this.#refuse(add[0], error);
       return;
     }
@@ -236,7 +236,7 @@ export class CallGroup {
     this.report("refused", one.seat, credential ?? code);
   }
 
-  async #committed({ group, epoch, commit }: Deliveries["mls.commit"]): Promise<void> {
+  async #committed({ group, epoch, commit }: Deliveries["mls.committed"]): Promise<void> {
     const view = this.#crypto.group.value;
     // One's own commit, or one that the welcome already contains.
     if (view?.group !== group || view.epoch !== epoch) return;
@@ -266,7 +266,7 @@ export class CallGroup {
     await this.#look();
   }
 
-  async #told({ group, message }: Deliveries["mls.message"]): Promise<void> {
+  async #told({ group, message }: Deliveries["mls.forwarded"]): Promise<void> {
     if (this.#crypto.group.value?.group !== group) return;
     try {
       this.#heard(await this.#crypto.receive(message));
