@@ -6,6 +6,7 @@ import { Connection, type Closed } from "./connection";
 import { Devices } from "./devices";
 import { keepSecrets } from "./e2ee/device";
 import { FragmentError, parseFragment, reducedFragment, type LinkFragment } from "./e2ee/fragment";
+import { KnownDevices } from "./e2ee/known-devices";
 import { prepare } from "./e2ee/preparation";
 import type { CurveSource } from "./e2ee/start";
 import { Encryption } from "./encryption";
@@ -113,7 +114,9 @@ class Page {
   async #call(seat: SeatReply, connection: Connection, signal: AbortSignal): Promise<void> {
     const devices = this.#devices;
     const offered = this.#link?.secrets ?? null;
-    const encryption = (this.#encryption = new Encryption(connection, () => prepare(seat, this.#curves, offered)));
+    const known = new KnownDevices(seat.appointment.id);
+    const encryption = new Encryption(connection, known, () => prepare(seat, this.#curves, offered));
+    this.#encryption = encryption;
     const session = new MediaSession(connection, devices, encryption);
     const guard = new Guard(session, encryption, devices);
     session.muted.set(wasMuted());

@@ -2,8 +2,10 @@
 
 import type { Connection } from "./connection";
 import { CallCrypto, type GroupView, type Member, type ReceivedMessage } from "./e2ee/crypto";
+import type { Identity } from "./e2ee/credential";
 import { isVerified, keepVerified } from "./e2ee/device";
 import { CallGroup, type GroupStage } from "./e2ee/group";
+import type { KnownDevices } from "./e2ee/known-devices";
 import type { Preparation } from "./e2ee/preparation";
 import { Store } from "./store";
 
@@ -18,6 +20,8 @@ export interface Stay {
 }
 
 const RETRY_MS = 2_000;
+/** A revoked device is not heard any longer than this. */
+const RENEW_MS = 60_000;
 
 export class Encryption {
   readonly stage = new Store<EncryptionStage>({ name: "starting" });
@@ -26,24 +30,30 @@ export class Encryption {
   readonly view = new Store<GroupView | null>(null);
   /** Fingerprints of devices with which a spoken code has matched. */
   readonly verified = new Store<ReadonlySet<string>>(new Set());
+  /** Who asks to be let in and cannot prove who they are; asked on devices that may let them in. */
+  readonly doubtful = new Store<readonly Identity[]>([]);
   /** A spoken code did not match: nothing is sent or shown until another one does. */
   readonly paused = new Store(false);
   /** The last message that came in, for whoever listens. */
   readonly message = new Store<ReceivedMessage | null>(null);
 
   readonly #connection: Connection;
+  readonly #known: KnownDevices;
   readonly #prepare: () => Promise<Preparation>;
   readonly #stops: (() => void)[] = [];
   #starting = false;
   #stopped = false;
   #retry: ReturnType<typeof setTimeout> | undefined;
+  readonly #renewing: ReturnType<typeof setInterval>;
 
   /** `prepare` is asked again for every stay. */
-  constructor(connection: Connection, prepare: () => Promise<Preparation>) {
+  constructor(connection: Connection, known: KnownDevices, prepare: () => Promise<Preparation>) {
     this.#connection = connection;
+    this.#known = known;
     this.#prepare = prepare;
     for (const store of [connection.entries, connection.link, connection.snapshots] as Store<unknown>[])
       this.#stops.push(store.subscribe(() => this.#look()));
+    this.#renewing = setInterval(() => void this.#renew(), RENEW_MS);
     this.#look();
   }
 
@@ -77,6 +87,7 @@ export class Encryption {
 
   stop(): void {
     this.#stopped = true;
+    clearInterval(this.#renewing);
     for (const stop of this.#stops) stop();
     this.#end();
   }
@@ -108,8 +119,23 @@ export class Encryption {
     if (this.stay.value === null && entry !== this.#connection.entries.value) this.#look();
   }
 
+  /** Revocations and secrets that have come since. */
+  async #renew(): Promise<void> {
+    const crypto = this.stay.value?.crypto;
+    if (!crypto) return;
+    try {
+      await crypto.trust((await this.#prepare()).trust);
+    } catch {
+      // Asked again in a minute, or at the next entry.
+    }
+  }
+
   #begin(entry: number, crypto: CallCrypto, mayRaise: boolean): void {
-    const group = new CallGroup(this.#connection, crypto, mayRaise, (message) => this.message.set(message));
+    const group = new CallGroup(this.#connection, crypto, mayRaise, {
+      heard: (message) => this.message.set(message),
+      renew: () => this.#renew(),
+      known: this.#known,
+    });
     const stay: Stay = { entry, crypto, group, mayRaise };
     const current = (): boolean => this.stay.value === stay;
     crypto.group.subscribe((view) => {
@@ -117,6 +143,7 @@ export class Encryption {
       this.view.set(view);
       void this.#recall(view);
     });
+    group.doubtful.subscribe((doubtful) => current() && this.doubtful.set(doubtful));
     group.stage.subscribe((stage) => {
       if (!current()) return;
       this.stage.set(stage);
@@ -146,6 +173,7 @@ export class Encryption {
     if (!stay) return;
     this.stay.set(null);
     this.view.set(null);
+    this.doubtful.set([]);
     if (this.stage.value.name !== "stopped") this.stage.set({ name: "starting" });
     stay.group.end();
     stay.crypto.close();

@@ -8,10 +8,13 @@ import { announce } from "../ui/live";
 export class HostOrders {
   readonly #connection: Connection;
   readonly #onRefusal: (text: string) => void;
+  readonly #onAdmit: (seat: string) => void;
 
-  constructor(connection: Connection, onRefusal: (text: string) => void) {
+  /** `onAdmit` hears of it before the server does. */
+  constructor(connection: Connection, onRefusal: (text: string) => void, onAdmit: (seat: string) => void) {
     this.#connection = connection;
     this.#onRefusal = onRefusal;
+    this.#onAdmit = onAdmit;
   }
 
   async admit(person: Person): Promise<void> {
@@ -26,6 +29,7 @@ export class HostOrders {
       });
       if (!confirmed) return;
     }
+    this.#onAdmit(person.seat);
     await this.#order("host.admit", { seat: person.seat });
   }
 

@@ -1,5 +1,6 @@
 /** Which banners the moment calls for: a pure function of what is known. */
 import type { Link } from "../connection";
+import type { Identity } from "../e2ee/credential";
 import type { Snapshot } from "../types";
 import type { Health } from "../transports";
 import type { Arrival } from "./arrivals";
@@ -21,6 +22,7 @@ export interface Moment {
   trouble: string | null;
   secrecy: Secrecy;
   arrivals: readonly Arrival[];
+  doubtful: readonly Identity[];
   zone: string;
 }
 
@@ -29,6 +31,7 @@ export interface Answers {
   unmute: () => void;
   unlockSound: () => void;
   dismiss: () => void;
+  approve: (one: Identity) => void;
   seen: (arrival: Arrival) => void;
 }
 
@@ -98,7 +101,21 @@ export function notices(moment: Moment, answers: Answers): Banner[] {
     },
   ];
   const shown = banners.filter((banner): banner is Banner => banner !== false);
-  return [...shown, ...joined(moment, answers), ...knocks(moment, answers)];
+  return [...shown, ...doubts(moment, answers), ...joined(moment, answers), ...knocks(moment, answers)];
+}
+
+/** Whoever cannot prove who they are is let in by a person or not at all. */
+function doubts({ doubtful }: Moment, { approve }: Answers): Banner[] {
+  return doubtful.map((one) => ({
+    key: `doubt-${one.device}`,
+    words: t("Somebody says they are {name}, but the keys of this device do not prove it. Let in only if you know that it is them.", {
+      name: one.name,
+    }),
+    picture: "warning",
+    tone: "warn",
+    spoken: true,
+    buttons: [{ key: `approve-${one.device}`, words: t("Let them in unverified"), onPress: () => approve(one) }],
+  }));
 }
 
 /** With the name from the key; the sound and the words for a screen reader come with the arrival itself. */

@@ -76,7 +76,11 @@ export class CallScreen {
     const actions = this.#actions();
     const keys = shortcuts(actions, () => this.#admitFirst());
     actions.keys = () => keysDialog(keys);
-    this.#orders = new HostOrders(connection, (text) => this.#say(text));
+    this.#orders = new HostOrders(
+      connection,
+      (text) => this.#say(text),
+      (one) => encryption.stay.value?.group.expect(one),
+    );
     this.#stage = new Stage(() => this.#draw());
     this.#bar = new Bar(actions);
     this.#panel = new PeoplePanel(this.#orders, seat.appointment.time_zone, actions.people);
@@ -128,6 +132,7 @@ export class CallScreen {
       encryption.view,
       encryption.paused,
       encryption.verified,
+      encryption.doubtful,
       guard.open,
       this.#arrivals.shown,
       this.#chat.unread,
@@ -211,6 +216,7 @@ export class CallScreen {
       trouble: this.#trouble,
       secrecy: secret,
       arrivals: this.#arrivals.shown.value,
+      doubtful: encryption.doubtful.value,
       zone,
     };
     this.#banners.update(
@@ -219,6 +225,7 @@ export class CallScreen {
         unmute: () => session.muted.set(false),
         unlockSound: sound.unlock,
         dismiss: () => this.#say(null),
+        approve: (one) => encryption.stay.value?.group.approve(one.device),
         seen: (arrival) => this.#arrivals.dismiss(arrival),
       }),
     );

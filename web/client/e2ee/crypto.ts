@@ -2,7 +2,7 @@
 
 import { Store } from "../store";
 import { fromBase64url, toBase64url, type Bytes } from "./bytes";
-import { LEAF_LABEL, type Certificate, type Trust } from "./credential";
+import { LEAF_LABEL, type Certificate, type Identity, type Trust } from "./credential";
 import { signWith, type DeviceKeys } from "./device";
 import type { CommitOutput, GroupChange, GroupView, ReceivedMessage, SentMessage } from "./mls";
 import type { Expected, Outgoing } from "./pipeline";
@@ -110,6 +110,11 @@ export class CallCrypto {
   /** New revocations, or secrets that were learnt: everybody is judged again. */
   async trust(trust: Trust): Promise<void> {
     this.#show(await this.#ask("trust", trust));
+  }
+
+  /** Who sends a key package, as far as it proves that. */
+  judge(keyPackage: string): Promise<Identity> {
+    return this.#ask("judge", keyPackage);
   }
 
   /** A fresh leaf that asks to be added, for `mls.key_package`. Only the last one can be welcomed. */

@@ -3,7 +3,7 @@
 import type { Connection } from "../connection";
 import { Store } from "../store";
 import { ProtocolError, type DeliveryState, type Deliveries, type ReportWhat, type Snapshot } from "../types";
-import { HOST_ROLES } from "./credential";
+import { HOST_ROLES, type Identity } from "./credential";
 import { CryptoRefused, type CallCrypto, type GroupView, type Member, type ReceivedMessage } from "./crypto";
 
 export type GroupStage =
@@ -22,19 +22,36 @@ const DESERTED_MS = 6_000;
 /** Senders go over to a new epoch when everybody has its keys, but no later than this. */
 const SWITCH_MS = 500;
 
+/** How long a host's "let in" stands for whoever then comes to that seat without proof. */
+const EXPECTED_MS = 60_000;
+
 const PRESENT: ReadonlySet<string> = new Set(["in", "lost"]);
+
+/** What the page lends to the group. */
+export interface GroupHost {
+  readonly heard: (message: ReceivedMessage) => void;
+  /** Learns revocations and secrets that have come since. */
+  readonly renew: () => Promise<void>;
+  /** Devices that were in this call with a person's or a key's consent; kept over a reload. */
+  readonly known: { has(device: string): Promise<boolean>; add(devices: readonly string[]): void };
+}
 
 export class CallGroup {
   readonly stage = new Store<GroupStage>({ name: "asking", late: false });
+  /** Who asks to be added and cannot prove who they are: a person has to decide, not this page. */
+  readonly doubtful = new Store<readonly Identity[]>([]);
 
   readonly #connection: Connection;
   readonly #crypto: CallCrypto;
   readonly #mayRaise: boolean;
-  readonly #heard: (message: ReceivedMessage) => void;
+  readonly #host: GroupHost;
   readonly #stops: (() => void)[] = [];
   readonly #timers = new Set<ReturnType<typeof setTimeout>>();
   /** Key packages that were refused here: not tried again. */
   readonly #bad = new Set<string>();
+  readonly #judged = new Map<string, Identity>();
+  /** Seats that a person here has just let in, and until when (ms) that stands for their keys. */
+  readonly #expected = new Map<string, number>();
   /** Since when (ms) a change has been due, by what it is. */
   #due: { readonly what: string; readonly since: number } | null = null;
   #asked = false;
@@ -44,16 +61,11 @@ export class CallGroup {
   #tail: Promise<void> = Promise.resolve();
 
   /** `mayRaise`: a certified host that holds the appointment's secret. */
-  constructor(
-    connection: Connection,
-    crypto: CallCrypto,
-    mayRaise: boolean,
-    heard: (message: ReceivedMessage) => void,
-  ) {
+  constructor(connection: Connection, crypto: CallCrypto, mayRaise: boolean, host: GroupHost) {
     this.#connection = connection;
     this.#crypto = crypto;
     this.#mayRaise = mayRaise;
-    this.#heard = heard;
+    this.#host = host;
     const look = (): void => this.#queue(() => this.#look());
     this.#stops.push(
       connection.delivery.subscribe(look),
@@ -74,6 +86,17 @@ export class CallGroup {
     const { message, ...sent } = await this.#crypto.send(payload);
     await this.#connection.request("mls.message", { group, message });
     return sent;
+  }
+
+  /** A person here lets somebody in whose keys prove nothing. */
+  approve(device: string): void {
+    this.#host.known.add([device]);
+    this.#queue(() => this.#look());
+  }
+
+  /** A person here has let this seat in: whatever keys it brings at once are theirs. */
+  expect(seat: string): void {
+    this.#expected.set(seat, performance.now() + EXPECTED_MS);
   }
 
   /** What the session's record should know. */
@@ -177,10 +200,11 @@ export class CallGroup {
     const own = view.members.find((member) => member.leaf === view.own);
     if (!own?.mayCommit || state.epoch !== view.epoch) return;
     const phases = new Map(room.people.map((person) => [person.seat, person.phase as string]));
-    const add = state.pending.flatMap(({ seat, keyPackage }) => {
+    const asking = state.pending.flatMap(({ seat, keyPackage }) => {
       const due = keyPackage !== null && seat !== own.seat && phases.get(seat) === "in" && !this.#bad.has(keyPackage);
       return due ? [{ seat, keyPackage }] : [];
     });
+    const add = await this.#admissible(asking, view);
     const adding = new Set(add.map(({ seat }) => seat));
     // Whoever comes back with a fresh leaf loses the old one in the same commit.
     const remove = view.members
@@ -196,6 +220,53 @@ export class CallGroup {
     const wait = turn * TURN_MS - (performance.now() - this.#due.since);
     if (wait > 0) return this.#later(wait, () => this.#queue(() => this.#look()));
     await this.#commit(add, remove);
+  }
+
+  /** Who may be added without asking a person: by certificate, by the invitation's secret, or as a device known already. */
+  async #admissible(
+    asking: readonly { seat: string; keyPackage: string }[],
+    view: GroupView,
+  ): Promise<{ seat: string; keyPackage: string }[]> {
+    this.#host.known.add(view.members.map(({ device }) => device));
+    const add = [];
+    const doubtful: Identity[] = [];
+    for (const one of asking) {
+      const identity = await this.#judge(one);
+      if (identity && (identity.standing !== "unverified" || (await this.#isApproved(identity)))) add.push(one);
+      else if (identity) doubtful.push(identity);
+    }
+    if (JSON.stringify(doubtful) !== JSON.stringify(this.doubtful.value)) this.doubtful.set(doubtful);
+    return add;
+  }
+
+  async #isApproved({ seat, device }: Identity): Promise<boolean> {
+    if ((this.#expected.get(seat) ?? 0) > performance.now()) {
+      this.#expected.delete(seat);
+      this.#host.known.add([device]);
+    }
+    return this.#host.known.has(device);
+  }
+
+  async #judge(one: { seat: string; keyPackage: string }): Promise<Identity | null> {
+    const known = this.#judged.get(one.keyPackage);
+    if (known) return known;
+    try {
+      let identity = await this.#crypto.judge(one.keyPackage);
+      if (identity.standing === "unverified") {
+        // Perhaps the invitation is newer than what this device knows of the vault.
+        await this.#host.renew();
+        identity = await this.#crypto.judge(one.keyPackage);
+      }
+      if (identity.seat === one.seat) {
+        this.#judged.set(one.keyPackage, identity);
+        return identity;
+      }
+      this.#refuse(one, "wrong_seat");
+    } catch (error) {
+      if (!(error instanceof CryptoRefused) || error.code === "failed") throw error;
+      this.#refuse(one, error.credential ?? error.code);
+    }
+    return null;
   }
 
   /** How many certified hosts come before this one: the lowest connected leaf that is not concerned begins. */
@@ -215,7 +286,7 @@ export class CallGroup {
       // One bad key package must not keep the others out.
       if (add.length > 1)
         for (const one of add) await this.#commit([one], remove.includes(one.seat) ? [one.seat] : []);
-      else this.#refuse(add[0], error);
+      else if (add[0]) this.#refuse(add[0], error.credential ?? error.code);
       return;
     }
     let epoch: number;
@@ -230,10 +301,9 @@ export class CallGroup {
     await this.#installed(view.group, epoch);
   }
 
-  #refuse(one: { seat: string; keyPackage: string } | undefined, { code, credential }: CryptoRefused): void {
-    if (!one) return;
-    this.#bad.add(one.keyPackage);
-    this.report("refused", one.seat, credential ?? code);
+  #refuse({ seat, keyPackage }: { seat: string; keyPackage: string }, reason: string): void {
+    this.#bad.add(keyPackage);
+    this.report("refused", seat, reason);
   }
 
   async #committed({ group, epoch, commit }: Deliveries["mls.committed"]): Promise<void> {
@@ -269,7 +339,7 @@ export class CallGroup {
   async #told({ group, message }: Deliveries["mls.forwarded"]): Promise<void> {
     if (this.#crypto.group.value?.group !== group) return;
     try {
-      this.#heard(await this.#crypto.receive(message));
+      this.#host.heard(await this.#crypto.receive(message));
     } catch (error) {
       // Of an epoch before this leaf came, or forged: nobody hears it.
       if (!(error instanceof CryptoRefused) || error.code === "failed") throw error;

@@ -1,7 +1,7 @@
 // What the page and the encrypting worker say to each other: one request, one reply; and what the worker tells by itself.
 
 import type { MlsRefusal } from "./authentication";
-import type { Certificate, Refusal, Trust } from "./credential";
+import type { Certificate, Identity, Refusal, Trust } from "./credential";
 import type { CommitOutput, GroupChange, GroupView, ReceivedMessage, SentMessage } from "./mls";
 import type { Expected, FrameRefusal, Outgoing } from "./pipeline";
 import type { Role } from "../types";
@@ -22,6 +22,8 @@ export interface Claimant {
 export interface Calls {
   begin: [{ readonly claimant: Claimant; readonly trust: Trust }, null];
   trust: [Trust, GroupView | null];
+  /** Who asks to be added, as far as a key package proves it. */
+  judge: [string, Identity];
   /** Makes a fresh leaf; the reply is what the device has to sign for it, base64url. */
   leaf: [null, string];
   /** `proof` signs the last leaf. */

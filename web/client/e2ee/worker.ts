@@ -1,10 +1,10 @@
 // The encrypting worker: owns the MLS group, every frame key and every counter. Nothing of it is ever stored.
 
-import { MlsRefused, type Judge } from "./authentication";
+import { Authentication, MlsRefused, type Judge } from "./authentication";
 import { fromBase64url, toBase64url, type Bytes } from "./bytes";
 import { leafStatement, makeCredential, type Claim, type Trust } from "./credential";
 import { KeyRing } from "./keys";
-import { makeKeyPackage, makeLeafKeys, writeKeyPackage, type LeafKeys, type OwnPackage } from "./leaf";
+import { makeKeyPackage, makeLeafKeys, readKeyPackage, writeKeyPackage, type LeafKeys, type OwnPackage } from "./leaf";
 import { Group, type GroupView } from "./mls";
 import type { Call, Calls, Claimant, FromWorker, RefusedReply, Reply, Request, Stream } from "./rpc";
 import { Streams, type EncodedFrame } from "./streams";
@@ -104,6 +104,11 @@ export function serve(curves: Curves): void {
       const view = await group.rejudge();
       keys.reseat(seatsOf(view));
       return view;
+    },
+    async judge(text) {
+      const keyPackage = readKeyPackage(text);
+      if (!keyPackage) throw new MlsRefused("malformed");
+      return new Authentication(begun().judge).judge(keyPackage.leafNode);
     },
     async leaf() {
       leaf = await makeLeafKeys(await suite);
