@@ -56,9 +56,10 @@ test-fast: setup ## Run every test that needs no browser.
 	$(call step,tests without browsers)
 	@$(BIN)/pytest --ignore tests/browser
 
-screenshots: setup system ## Make the pictures of the README and the docs by walking the demo.
+screenshots: setup system ## Walk the demo, keep a picture of every page in var/pictures, renew those that the docs show.
 	$(call step,pictures)
-	@$(BIN)/python -m tests.support.screenshots docs/pictures
+	@$(BIN)/python -m tests.support.screenshots var/pictures
+	@for picture in docs/pictures/*.png; do cp "var/pictures/$${picture##*/}" "$$picture"; done
 
 format: setup ## Put Python into its one format, and mend what ruff can mend.
 	@$(BIN)/ruff check --fix . ; $(BIN)/ruff format .

@@ -17,7 +17,7 @@ from consent.events import Tag
 from media.control import MediaEvent, ProducerClosed, TransportClosed, WorkerLost
 from media.pool import MediaPool
 from rooms import journal, outside, tables
-from rooms.effects import Close, Detach, Effect, Mute, PauseMedia, Record, ResumeMedia, RoomError
+from rooms.effects import Close, Detach, Effect, Json, Mute, PauseMedia, Record, ResumeMedia, RoomError, about
 from rooms.outlet import Outlet, Summary
 from rooms.placement import Placement
 from rooms.plan import MeetingPlan, PlannedSeat, PlanStatus
@@ -147,6 +147,18 @@ class Rooms:
     async def act(self, conn: str, step: Step) -> None:
         """What a person in the room does to it, as ``lambda room, now: room.admit(conn, seat, now)``."""
         await self._change(self._of(conn), lambda room: step(room, self.clock()), conn)
+
+    async def note(self, conn: str, tag: Tag, seat_id: str | None = None, **details: Json) -> None:
+        """Record what has happened to a person (by default the connection's own), now or as soon as it can be."""
+        live = self._of(conn)
+        actor = live.room.inside(conn)
+        if actor is None:
+            raise RoomError("out_of_order")
+        seat = live.room.seats.get(seat_id or actor.id)
+        if seat is None:
+            raise RoomError("unknown_seat")
+        record = about(tag, seat, self.clock(), by=actor.id, **details)
+        await self._happened(live, lambda _room: [record])
 
     # media, as far as the room must know
 

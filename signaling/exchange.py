@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import StringConstraints, model_validator
 
 from consent.policy import Role
-from signaling.messages import Device, Id, Moment, Received, Sent
+from signaling.wire import Device, Id, Moment, Received, Sent
 
 Token = Annotated[str, StringConstraints(min_length=1, max_length=2048)]
 Language = Annotated[str, StringConstraints(max_length=16)]

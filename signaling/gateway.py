@@ -24,10 +24,12 @@ from rooms.view import View
 from signaling import messages, tickets
 from signaling.actions import ACTIONS, Caller
 from signaling.errors import ACK_TEXTS, ProtocolError
+from signaling.groups import Groups
 from signaling.limits import Bucket, Buckets, Rate
 from signaling.machine import Decision, IllegalEvent, Machine, State
 from signaling.packets import BrowserPacket, WithoutRubbish
 from signaling.tickets import Kind, TicketError
+from signaling.wire import Received, Sent
 
 PATH = "socket"
 PING_INTERVAL_S = 5  # whole seconds: engine.io cuts fractions off
@@ -105,6 +107,7 @@ class Gateway:
         self.sio.on("connect", self._connect)
         self.sio.on("disconnect", self._disconnect)
         self.sio.on("*", self._event)
+        self._groups = Groups(rooms, self._tell)
         rooms.listen(Outlet(self._state, self._closed, self._transport_closed))
 
     def attach(self, app: web.Application) -> None:
@@ -186,6 +189,7 @@ class Gateway:
         if self._connections.pop(sid, None) is not None:
             # Never wait for a room here: this may run inside of its own telling.
             self._spawn(self._rooms.lost(sid, self._rooms.clock()))
+            self._spawn(self._groups.go(sid))
 
     async def _event(self, name: str, sid: str, *data: object) -> dict[str, Any]:
         connection = self._connections.get(sid)
@@ -221,20 +225,25 @@ class Gateway:
         if connection is None or connection.machine.state in {State.CONNECTED, State.CLOSED}:
             return
         connection.machine.apply(Decision.ADMITTED if view.you.phase is Phase.IN else Decision.WAITS)
-        await self.sio.emit("room.state", messages.dump(messages.RoomState.model_validate(view)), to=sid)
+        await self._tell(sid, "room.state", messages.RoomState.model_validate(view))
+        if view.you.phase is Phase.IN:
+            await self._groups.come(connection.caller, view.you.role)
 
     async def _closed(self, sid: str, code: str) -> None:
         connection = self._connections.get(sid)
         if connection is None or connection.machine.state is State.CLOSED:
             return
         connection.machine.apply(Decision.CLOSED)
+        await self._groups.go(sid)
         await self._farewell(sid, code, connection.caller.language)
         if not connection.answering:  # else the answer goes out first
             self._spawn(self._end_socket(sid))
 
     async def _transport_closed(self, sid: str, transport_id: str) -> None:
-        message = messages.TransportClosed(transportId=transport_id)
-        await self.sio.emit("transport.closed", messages.dump(message), to=sid)
+        await self._tell(sid, "transport.closed", messages.TransportClosed(transportId=transport_id))
+
+    async def _tell(self, sid: str, event: str, message: Sent) -> None:
+        await self.sio.emit(event, messages.dump(message), to=sid)
 
     # inner steps
 
@@ -248,7 +257,10 @@ class Gateway:
         machine, before = connection.machine, connection.machine.state
         machine.apply(name)
         try:
-            reply = await ACTIONS[name](self._rooms, connection.caller, message)
+            if name in self._groups.actions:
+                reply = await self._groups.handle(name, connection.caller, message)
+            else:
+                reply = await ACTIONS[name](self._rooms, connection.caller, message)
         except BaseException:
             if machine.state is State.ENTERING:
                 machine.apply(Decision.REFUSED)
@@ -257,6 +269,7 @@ class Gateway:
             raise
         if name == "room.leave" and machine.state is not State.CLOSED:
             machine.apply(Decision.LEFT)
+            await self._groups.go(connection.caller.conn)
         return reply
 
     def _check_address(self, address: str) -> None:
@@ -306,7 +319,7 @@ def allowed_origin(origin: str | None, host: str, origins: frozenset[str]) -> bo
     return origin is None or origin in origins or urlsplit(origin).netloc == host
 
 
-def _parse(name: str, model: type[messages.Received], data: tuple[object, ...]) -> messages.Received:
+def _parse(name: str, model: type[Received], data: tuple[object, ...]) -> Received:
     if len(data) != 1 or not isinstance(data[0], dict):
         raise ProtocolError("bad_message")
     try:

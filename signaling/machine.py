@@ -39,7 +39,7 @@ class IllegalEvent(Exception):
 
 
 _C, _E, _W, _I, _L, _X = State
-_MEDIA = [name for name in FROM_BROWSER if name.split(".")[0] in {"media", "transport", "producer", "consumer", "host"}]
+_INSIDE = [name for name in FROM_BROWSER if name.split(".")[0] not in {"room", "seat"}]
 
 TABLE: Mapping[tuple[State, str], State] = {
     (_C, "room.enter"): _E,
@@ -57,7 +57,7 @@ TABLE: Mapping[tuple[State, str], State] = {
     **{(state, Decision.LEFT): _C for state in (_L, _W, _I)},
     (_W, "seat.update"): _W,
     (_I, "seat.update"): _I,
-    **{(_I, name): _I for name in _MEDIA},
+    **{(_I, name): _I for name in _INSIDE},
     **{(state, Decision.CLOSED): _X for state in State},
 }
 """Whatever is not here is illegal."""

@@ -2,38 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, PlainSerializer, StringConstraints, model_validator
+from pydantic import ConfigDict, Field, StringConstraints, model_validator
 
 from consent.policy import Action, Role
 from rooms.seat import KnockKind, Phase
-
-Id = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_-]+$")]
-Device = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
-Opaque = dict[str, JsonValue]
-"""ORTC parameters: the media engine checks them, the event's size bounds them."""
-
-
-def wire_time(at: datetime) -> str:
-    """ISO 8601 in UTC with milliseconds and Z."""
-    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-Moment = Annotated[datetime, PlainSerializer(wire_time, when_used="json")]
-
-
-class Received(BaseModel):
-    """Something from outside: exactly these fields, of exactly these types."""
-
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
-
-
-class Sent(BaseModel):
-    """Something that we send; made from the rooms' own types."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, from_attributes=True)
+from signaling import mls
+from signaling.wire import Device, Id, Moment, Opaque, Received, Sent
 
 
 class Abilities(Received):
@@ -363,6 +339,7 @@ FROM_BROWSER: dict[str, type[Received]] = {
     "host.helper": HostHelper,
     "host.lock": HostLock,
     "host.end": HostEnd,
+    **mls.FROM_BROWSER,
 }
 """Every event that a browser may send."""
 
@@ -372,6 +349,7 @@ REPLIES: dict[str, type[Sent]] = {
     "transport.restart_ice": IceRestart,
     "producer.create": Created,
     "consumer.create": Consumer,
+    **mls.REPLIES,
 }
 """What ``data`` of an acknowledgement is, where it is not empty."""
 
@@ -380,13 +358,14 @@ FROM_SERVER: dict[str, type[Sent]] = {
     "transport.closed": TransportClosed,
     "seat.closed": SeatClosed,
     "server.draining": ServerDraining,
+    **mls.FROM_SERVER,
 }
 """Every event that the server sends."""
 
 MAX_EVENT = 16 * 1024
-MAX_BYTES = {"producer.create": 32 * 1024, "transport.connect": 32 * 1024}
+MAX_BYTES = {"producer.create": 32 * 1024, "transport.connect": 32 * 1024, **mls.MAX_BYTES}
 """How much JSON an event may carry, where it is not MAX_EVENT."""
-MAX_FRAME = 64 * 1024
+MAX_FRAME = 512 * 1024
 """A larger WebSocket frame ends the connection."""
 
 

@@ -19,7 +19,7 @@ from server.http.context import database
 from server.http.errors import NotFound
 from server.http.guard import account, require
 from server.http.limits import spend
-from signaling.messages import wire_time
+from signaling.wire import wire_time
 
 MAX_BYTES = 4096
 TRUST_FOR_S = 30

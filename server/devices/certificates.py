@@ -10,7 +10,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, StringConstraints, Va
 
 from consent.policy import Role
 from server.devices.signatures import canon, fingerprint, sign, verify
-from signaling.messages import wire_time
+from signaling.wire import wire_time
 
 LABEL = "poruch device certificate"
 VALID = timedelta(days=365)

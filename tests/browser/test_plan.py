@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from tests.browser.conftest import MakeChromiumPerson
 from tests.support.demo import Demo
-from tests.support.walk import DESK, KYIV, PHONE, arrive, plan, sign_in, waits
+from tests.support.walk import DESK, KYIV, PHONE, arrive, damaged, plan, sign_in, waits
 
 
 async def test_the_case_manager_plans_from_today_and_the_case_page(demo: Demo, in_chromium: MakeChromiumPerson) -> None:
@@ -98,5 +98,5 @@ async def test_a_replaced_or_damaged_link_says_what_to_do(demo: Demo, in_chromiu
     await client.goto(meeting.invitation)
     await client.click("button", "English")
     await client.find("heading", "This link is no longer valid")
-    await client.goto(meeting.invitation[:-3])
+    await client.goto(damaged(meeting.invitation))
     await client.find("heading", "This link does not work")

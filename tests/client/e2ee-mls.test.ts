@@ -83,7 +83,7 @@ describe("a group", () => {
   it("lets eight people in by one commit, with one welcome", async () => {
     const host = await raise(await staff("p"));
     const people = await Promise.all(Array.from({ length: 7 }, (_, at) => client(`c${at}`)));
-    const leaves = await Promise.all(people.map(freshLeaf));
+    const leaves = await Promise.all(people.map((person) => freshLeaf(person)));
     const output = await host.commit({
       add: people.map(({ seat }, at) => ({ seat, keyPackage: writeKeyPackage(leaves[at]!.open) })),
       remove: [],
@@ -178,20 +178,6 @@ describe("who is let into a group", () => {
     const invited = await admit(host, await client("c"));
     assert.equal(host.view.members[1]!.standing, "invited");
     assert.ok(await agreed(host, invited));
-  });
-
-  it("is not a ghost that a careless or malicious host adds", async () => {
-    const careless = judge();
-    careless.trust = { ...careless.trust, organisation: { key: (await makeOrganisation()).key, pinned: true } };
-    const impostor = await staff("x", "lawyer", { by: await makeOrganisation() });
-    const p = await staff("p");
-    const evil = judge();
-    const host = await raise(p, evil);
-    const guest = await admit(host, await client("c"));
-    evil.trust = { ...evil.trust, organisation: null };
-    // Its own device no longer objects to the forged certificate, but then it has no right to commit either.
-    await assert.rejects(host.commit(await add(impostor)), refused("not_committer"));
-    assert.deepEqual(seats(guest), ["p", "c"]);
   });
 
   it("is not something that is no key package", async () => {

@@ -1,4 +1,5 @@
-// People with devices for the tests of encryption: an organisation, certified staff, clients with links, and their groups.
+// People with devices for the tests of encryption: an organisation, certified staff, clients with links, and their
+// groups.
 
 import { toBase64url, type Bytes } from "../../web/client/e2ee/bytes";
 import {
@@ -84,7 +85,11 @@ export interface Person {
   readonly invitation: Bytes | null;
 }
 
-export async function staff(seat: string, role: Role = "psychologist", change: CertificateChange = {}): Promise<Person> {
+export async function staff(
+  seat: string,
+  role: Role = "psychologist",
+  change: CertificateChange = {},
+): Promise<Person> {
   const device = await makeDevice();
   const name = `${role} ${seat}`;
   const certificate = await certify(device, name, { role, ...change });
@@ -96,17 +101,13 @@ export async function client(seat: string, invitation: Bytes | null = bytes(16, 
 }
 
 /** A fresh leaf of this person, asking to be added. */
-export async function freshLeaf(person: Person): Promise<OwnPackage> {
-  const keys = await makeLeafKeys(suite);
+export async function freshLeaf(person: Person, by = suite): Promise<OwnPackage> {
+  const keys = await makeLeafKeys(by);
   const { seat, role, name, device, certificate, invitation } = person;
   const claim = { appointment: APPOINTMENT, seat, role, name, leaf: keys.publicKey };
   const proof = await signWith(device, LEAF_LABEL, await leafStatement(claim));
-  return makeKeyPackage(
-    suite,
-    keys,
-    await makeCredential(claim, device.signKey, proof, certificate, invitation),
-    Date.now(),
-  );
+  const credential = await makeCredential(claim, device.signKey, proof, certificate, invitation);
+  return makeKeyPackage(by, keys, credential, Date.now());
 }
 
 /** What a test may change while the group lives. */

@@ -118,6 +118,13 @@ async def test_it_refuses_every_event_that_has_no_place_yet(house: House) -> Non
         **{f"host.{verb}": {"seat": MANAGER} for verb in ("admit", "decline", "mute", "remove")},
         "host.helper": {"seat": MANAGER, "with_helper": True},
         "host.lock": {"locked": True},
+        "mls.key_package": {"keyPackage": "AAAA"},
+        "mls.create": {"group": "g" * 22},
+        "mls.commit": {"group": "g" * 22, "epoch": 0, "commit": "AAAA", "added": [], "removed": []},
+        "mls.ack": {"group": "g" * 22, "epoch": 0},
+        "mls.message": {"group": "g" * 22, "message": "AAAA"},
+        "mls.replace": {"old": "g" * 22, "group": "h" * 22},
+        "mls.report": {"what": "verified"},
     }  # fmt: skip
     for event in messages.FROM_BROWSER:
         if event != "room.enter":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -54,6 +55,11 @@ async def meeting(page: ChromiumPage) -> Meeting:
     link = page.raw.get_by_role("textbox", name="Link for").first
     invitation = await link.input_value()
     return Meeting((await page.url()).partition("?")[0], invitation)
+
+
+def damaged(invitation: str) -> str:
+    """The link as it looks when its token was not copied whole."""
+    return re.sub(r"(#i=[\w-]+)[\w-]{3}", r"\1", invitation)
 
 
 async def join(page: Page, url: str) -> None:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 from pydantic import ValidationError
 
-from signaling import exchange, messages
+from signaling import exchange, messages, wire
 
 DEVICE = "0" * 32
 BOTH = {"audio": True, "video": True}
@@ -64,8 +64,8 @@ def test_it_takes_what_is_described() -> None:
 
 def test_it_writes_times_in_utc_with_milliseconds() -> None:
     at = datetime(2026, 1, 2, 3, 4, 5, 678_901, tzinfo=timezone(timedelta(hours=2)))
-    assert messages.wire_time(at) == "2026-01-02T01:04:05.678Z"
-    assert messages.wire_time(datetime(2026, 1, 2, tzinfo=UTC)) == "2026-01-02T00:00:00.000Z"
+    assert wire.wire_time(at) == "2026-01-02T01:04:05.678Z"
+    assert wire.wire_time(datetime(2026, 1, 2, tzinfo=UTC)) == "2026-01-02T00:00:00.000Z"
 
 
 def test_it_answers_with_either_data_or_an_error() -> None:

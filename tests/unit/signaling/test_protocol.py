@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 import signaling
 from server.seats import views as seats
-from signaling import errors, exchange, messages
+from signaling import errors, exchange, messages, mls, wire
 from signaling.actions import ACTIONS
 
 TEXT = (Path(signaling.__file__).parent / "PROTOCOL.md").read_text()
@@ -21,7 +21,7 @@ ALL = {**messages.FROM_BROWSER, **messages.FROM_SERVER}
 
 
 def model(name: str) -> type[BaseModel]:
-    found = getattr(messages, name, None) or getattr(exchange, name)
+    found = getattr(messages, name, None) or getattr(mls, name, None) or getattr(exchange, name)
     assert issubclass(found, BaseModel)
     return found
 
@@ -35,7 +35,7 @@ def codes(title: str) -> set[str]:
 
 def test_it_describes_every_event_and_no_other() -> None:
     assert set(SECTIONS) == set(ALL)
-    assert set(ACTIONS) == set(messages.FROM_BROWSER)
+    assert set(ACTIONS) | set(mls.FROM_BROWSER) == set(messages.FROM_BROWSER)
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -54,7 +54,7 @@ def test_it_shows_what_is_answered(name: str) -> None:
 def test_it_shows_examples_that_are_what_the_code_takes_and_sends(_kind: str, name: str, example: str) -> None:
     kind = model(name)
     given = json.loads(example)
-    read = kind.model_validate(given) if issubclass(kind, messages.Received) else kind.model_validate_json(example)
+    read = kind.model_validate(given) if issubclass(kind, wire.Received) else kind.model_validate_json(example)
     written = read.model_dump(mode="json", exclude_unset=True)
     assert written == given
 

@@ -11,7 +11,8 @@ import { CredentialError, identify, type Identity, type Refusal, type Trust } fr
 
 export interface Member extends Identity {
   readonly leaf: number;
-  /** Why the credential no longer holds, though it did when this member came: a revoked device, say. Such a member never commits. */
+  /** Why the credential no longer holds, though it did when this member came: a revoked device, say. Such a member
+   * never commits. */
   readonly refused: Refusal | null;
 }
 

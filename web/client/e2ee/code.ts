@@ -1,9 +1,22 @@
-// The spoken code: two devices agree a short code over the group, one person says it and the other picks it. Pure but for WebCrypto.
+// The spoken code: two devices agree a short code over the group, one person says it and the other picks it.
+// Pure but for WebCrypto.
 //
-// Commit, answer, reveal: whoever stands between two groups has to settle its own number before it sees the other's, so that it can
-// only guess a code, not search for one. Each step is an MLS message; the subject binds both devices and the group's whole history.
+// Commit, answer, reveal: whoever stands between two groups has to settle its own number before it sees the other's,
+// so that it can only guess a code, not search for one. Each step is an MLS message; the subject binds both devices
+// and the group's whole history.
 
-import { canon, equal, fromBase64url, labelled, parseObject, random, sha256, toBase64url, utf8, type Bytes } from "./bytes";
+import {
+  canon,
+  equal,
+  fromBase64url,
+  labelled,
+  parseObject,
+  random,
+  sha256,
+  toBase64url,
+  utf8,
+  type Bytes,
+} from "./bytes";
 
 /** Both ends have to see exactly the same. The epoch is the one in which the commitment was sent. */
 export type CodeSubject = {
@@ -52,7 +65,8 @@ export type Choosing =
 
 export type CodeFault = "out_of_turn" | "malformed" | "wrong_reveal" | "too_many_rounds";
 
-/** The step is not taken, and the state stays as it was. After "wrong_reveal" and "too_many_rounds" nobody may be called verified. */
+/** The step is not taken, and the state stays as it was. After "wrong_reveal" and "too_many_rounds" nobody may be
+ * called verified. */
 export class CodeError extends Error {
   override readonly name = "CodeError";
 
@@ -65,7 +79,8 @@ const DIGITS = 4;
 const CHOICES = 3;
 const NONCE = 16;
 
-/** One mismatch may be a slip of the tongue; the second stops. A third commitment allows for one round that a reload cut off.
+/** One mismatch may be a slip of the tongue; the second stops. A third commitment allows for one round that a
+ * reload cut off.
  * Every further one would be another guess for somebody in between. */
 const LAST_ROUND = 2;
 export const MOST_COMMITMENTS = 3;

@@ -1,4 +1,5 @@
-// Who a leaf belongs to: certificates of staff devices, the credential that every leaf carries, and the authentication service that judges it.
+// Who a leaf belongs to: certificates of staff devices, the credential that every leaf carries, and the
+// authentication service that judges it.
 
 import type { Role } from "../types";
 import {
@@ -26,7 +27,8 @@ export const HOST_ROLES: ReadonlySet<Role> = new Set([
   "rehabilitation",
 ]);
 
-/** Roles that come by a link of their own; their leaves are bound by the invitation's secret instead of a certificate. */
+/** Roles that come by a link of their own; their leaves are bound by the invitation's secret instead of a
+ * certificate. */
 const BY_LINK: ReadonlySet<Role> = new Set(["client", "representative", "helper", "agency_guest"]);
 
 const ROLES: ReadonlySet<string> = new Set([...HOST_ROLES, ...BY_LINK, "interpreter", "supervisor", "administrator"]);
@@ -57,7 +59,8 @@ export interface Certificate {
 export interface Organisation {
   /** SPKI, base64url. */
   readonly key: string;
-  /** Whether the key's fingerprint is known from elsewhere than the server: a link, or this device's own certificate. */
+  /** Whether the key's fingerprint is known from elsewhere than the server: a link, or this device's own
+   * certificate. */
   readonly pinned: boolean;
 }
 
@@ -195,7 +198,8 @@ export async function makeCredential(
   return utf8(canon(credential));
 }
 
-/** Judges a leaf at `now` (ms since 1970): who it is, or a CredentialError. Whatever arrives, nothing else is thrown. */
+/** Judges a leaf at `now` (ms since 1970): who it is, or a CredentialError. Whatever arrives, nothing else is
+ * thrown. */
 export async function identify(identity: Uint8Array, leaf: Bytes, trust: Trust, now: number): Promise<Identity> {
   const { seat, role, name, device, proof, certificate, mac, ...rest } = readCredential(identity);
   if (rest.appointment !== trust.appointment) throw new CredentialError("wrong_appointment");

@@ -1,4 +1,5 @@
-// The page's handle on the encrypting worker of one stay in a call: typed requests, and transforms on senders and receivers.
+// The page's handle on the encrypting worker of one stay in a call: typed requests, and transforms on senders and
+// receivers.
 
 import { Store } from "../store";
 import { fromBase64url, toBase64url, type Bytes } from "./bytes";
@@ -90,7 +91,8 @@ export class CallCrypto {
     worker.onmessageerror = () => this.#fail("The encrypting worker cannot be understood.");
   }
 
-  /** Fetches the worker with its integrity hash and starts it from a blob. Rejects when that fails: never go on without. */
+  /** Fetches the worker with its integrity hash and starts it from a blob. Rejects when that fails: never go on
+   * without. */
   static async start(oneself: Oneself, trust: Trust, curves: CurveSource): Promise<CallCrypto> {
     const { device, invitation, appointment, seat, role, name, certificate } = oneself;
     const crypto = new CallCrypto(await startWorker(curves), device);
@@ -168,7 +170,8 @@ export class CallCrypto {
     return this.#ask("figures", null);
   }
 
-  /** Call it in `onRtpSender`, in the same task: later would let frames out in the clear. Returns the stream's number. */
+  /** Call it in `onRtpSender`, in the same task: later would let frames out in the clear. Returns the stream's
+   * number. */
   attachSender(sender: RTCRtpSender, { kind, source }: Outgoing): number {
     return this.#attach(sender, { id: ++this.#streams, side: "send", kind, source });
   }

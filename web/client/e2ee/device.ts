@@ -1,4 +1,5 @@
-// This browser as a device: key pairs that cannot leave it, and what it remembers for calls. All of it can be forgotten at once.
+// This browser as a device: key pairs that cannot leave it, and what it remembers for calls. All of it can be
+// forgotten at once.
 
 import type { Bytes } from "./bytes";
 import type { Certificate } from "./credential";
@@ -31,7 +32,8 @@ export async function makeDevice(): Promise<DeviceKeys> {
   return described(signing, sealing);
 }
 
-/** This browser's keys, made when it is asked for the first time. Rejects where the browser keeps nothing (private windows). */
+/** This browser's keys, made when it is asked for the first time. Rejects where the browser keeps nothing (private
+ * windows). */
 export async function openDevice(): Promise<DeviceKeys> {
   const kept = await read<Pick<DeviceKeys, "sign" | "seal">>("keys", "device");
   if (kept) return described(kept.sign, kept.seal);

@@ -7,7 +7,8 @@ const LABEL = utf8("poruch");
 const KINDS = { audio: 0, video: 1 } as const;
 const SOURCES = { microphone: 0, camera: 1, screen: 2 } as const;
 
-/** RFC 7741 section 4.3: the first bit of a VP8 frame is clear in key frames. Packetisers and decoders' front doors read the tag,
+/** RFC 7741 section 4.3: the first bit of a VP8 frame is clear in key frames. Packetisers and decoders' front doors
+ * read the tag,
  * and of key frames the start code and the size too. */
 const VP8_KEY_FRAME_CLEAR = 10;
 const VP8_DELTA_CLEAR = 1;

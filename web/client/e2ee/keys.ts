@@ -1,4 +1,5 @@
-// The SFrame keys of a call: what is sent with, what is received with, and when old ones end. Pure; `now` is milliseconds.
+// The SFrame keys of a call: what is sent with, what is received with, and when old ones end. Pure; `now` is
+// milliseconds.
 
 import type { Bytes } from "./bytes";
 import { ReplayWindow } from "./replay";
@@ -63,7 +64,8 @@ export class KeyRing {
   /** Opens frames of a new epoch from now on. Sending goes on with what it had. */
   install(keys: EpochKeys, now: number): void {
     const newest = this.#epochs.at(-1);
-    if (newest && keys.epoch <= newest.epoch) throw new RangeError(`Epoch ${keys.epoch} is not newer than ${newest.epoch}.`);
+    if (newest && keys.epoch <= newest.epoch)
+      throw new RangeError(`Epoch ${keys.epoch} is not newer than ${newest.epoch}.`);
     if (newest) newest.oldSince = now;
     this.#epochs.push({ ...keys, received: new Map(), oldSince: null });
     this.expire(now);

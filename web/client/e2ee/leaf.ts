@@ -1,6 +1,11 @@
 // A fresh leaf: the signature key of one session, and the key package that asks to be added with it.
 
-import { generateKeyPackageWithKey, makeKeyPackageRef, type KeyPackage, type PrivateKeyPackage } from "ts-mls/keyPackage.js";
+import {
+  generateKeyPackageWithKey,
+  makeKeyPackageRef,
+  type KeyPackage,
+  type PrivateKeyPackage,
+} from "ts-mls/keyPackage.js";
 import type { Capabilities } from "ts-mls/capabilities.js";
 import { decodeMlsMessage, encodeMlsMessage } from "ts-mls/message.js";
 import type { CiphersuiteImpl } from "ts-mls/crypto/ciphersuite.js";

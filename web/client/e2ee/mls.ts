@@ -1,5 +1,7 @@
-// One MLS group as this device sees it (RFC 9420): who is in it, commits that only certified hosts may make, messages, and the exporter.
-// With suite.ts, leaf.ts, welcome.ts and authentication.ts the only code that knows ts-mls. State lives in memory and is never written anywhere.
+// One MLS group as this device sees it (RFC 9420): who is in it, commits that only certified hosts may make,
+// messages, and the exporter.
+// With suite.ts, leaf.ts, welcome.ts and authentication.ts the only code that knows ts-mls. State lives in memory and
+// is never written anywhere.
 
 import { createGroup, joinGroup, type ClientState } from "ts-mls/clientState.js";
 import { createCommit } from "ts-mls/createCommit.js";
@@ -61,7 +63,8 @@ export interface ReceivedMessage {
   readonly from: Member;
   readonly payload: string;
   readonly epoch: number;
-  /** The epoch's authenticator (RFC 9420 section 8.7), base64url: equal for two members only if they share the whole history. */
+  /** The epoch's authenticator (RFC 9420 section 8.7), base64url: equal for two members only if they share the
+   * whole history. */
   readonly authenticator: string;
 }
 
@@ -301,7 +304,8 @@ export class Group {
     return { proposalType: "add", add: { keyPackage } };
   }
 
-  /** The library forgets which key a commit was encrypted with: a second commit in this epoch must not meet it again. */
+  /** The library forgets which key a commit was encrypted with: a second commit in this epoch must not meet it
+   * again. */
   async #spendHandshakeKey(own: number): Promise<void> {
     const at = leafToNodeIndex(toLeafIndex(own));
     const { newTree } = await consumeRatchet(this.#state.secretTree, at, "commit", this.#suite);
@@ -327,7 +331,8 @@ export class Group {
     if (!same) throw new MlsRefused("leaf_changed");
   }
 
-  /** Only PrivateMessage: nobody outside the group can make one, which leaves no way for external commits and proposals. */
+  /** Only PrivateMessage: nobody outside the group can make one, which leaves no way for external commits and
+   * proposals. */
   #readPrivate(text: string, wanted: "commit" | "application"): PrivateMessage {
     const message = readMessage(text);
     if (!message) throw new MlsRefused("malformed");

@@ -16,7 +16,8 @@ export const nobleCurves: Curves = {
       return ed25519.sign(message, signKey);
     },
     async verify(publicKey, message, signature) {
-      // RFC 8032's own rules, like WebCrypto: the default accepts some signatures that others refuse, which would split a group.
+      // RFC 8032's own rules, like WebCrypto: the default accepts some signatures that others refuse, which would
+      // split a group.
       return ed25519.verify(signature, message, publicKey, { zip215: false });
     },
   },

@@ -3,13 +3,14 @@
 
 import { random, toBase64url } from "./bytes";
 import { issueCertificate, type Trust } from "./credential";
-import { attachmentPath, CallCrypto, type AttachmentPath, type Counts, type Oneself } from "./crypto";
+import { attachmentPath, CallCrypto, type AttachmentPath, type Counts, type Oneself, type Outgoing } from "./crypto";
 import { makeDevice } from "./device";
 import { ECDSA, exportSpki, fingerprint } from "./signatures";
 import { probeCurves, type CurveSource } from "./start";
 import { browserFigure } from "./watchdog";
 
-/** `no_access`: no way to encoded frames. `leaks`: a packet left without a key. `silent`: nothing arrived with one, in time.
+/** `no_access`: no way to encoded frames. `leaks`: a packet left without a key. `silent`: nothing arrived with one,
+ * in time.
  * `failed`: something in between did not work at all. */
 export type ProofFailure = "no_access" | "leaks" | "silent" | "failed";
 
@@ -25,7 +26,8 @@ const POLL_MS = 50;
 const SEAT = "proof";
 const APPOINTMENT = "proof";
 
-/** Takes a second or two; `signal` says when to give up. Call it after a tap, as sound must be allowed to run. Never rejects. */
+/** Takes a second or two; `signal` says when to give up. Call it after a tap, as sound must be allowed to run.
+ * Never rejects. */
 export async function proveEncryption(signal: AbortSignal): Promise<Proof> {
   const path = attachmentPath();
   if (!path) return { ok: false, reason: "no_access", detail: "No encoded transforms in this browser." };
@@ -35,7 +37,8 @@ export async function proveEncryption(signal: AbortSignal): Promise<Proof> {
     const crypto = await certifiedAlone(curves);
     endings.push(() => crypto.close());
     const loop = await openLoop(crypto, endings);
-    // Without a key: the worker has refused frames of both kinds, which shows that they do come by, and no packet has left.
+    // Without a key: the worker has refused frames of both kinds, which shows that they do come by, and no packet has
+    // left.
     await until(signal, async () => {
       const refused = refusedWithoutKey(await crypto.figures(), loop.senders);
       if ((await packetsSent(loop.from)) > 0) throw new Leak("A packet left without a key.");
@@ -130,8 +133,8 @@ async function openLoop(crypto: CallCrypto, endings: (() => void)[]): Promise<Lo
   return { from, to, senders, receivers };
 }
 
-const streamOf = ({ kind }: MediaStreamTrack) =>
-  kind === "video" ? ({ kind: "video", source: "camera" } as const) : ({ kind: "audio", source: "microphone" } as const);
+const streamOf = ({ kind }: MediaStreamTrack): Outgoing =>
+  kind === "video" ? { kind: "video", source: "camera" } : { kind: "audio", source: "microphone" };
 
 /** Calls send VP8, of which some bytes stay clear. */
 function preferVp8(connection: RTCPeerConnection): void {

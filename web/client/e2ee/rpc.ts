@@ -1,4 +1,5 @@
-// What the page and the encrypting worker say to each other: one request, one reply; and what the worker tells by itself.
+// What the page and the encrypting worker say to each other: one request, one reply; and what the worker tells by
+// itself.
 
 import type { MlsRefusal } from "./authentication";
 import type { Certificate, Identity, Refusal, Trust } from "./credential";

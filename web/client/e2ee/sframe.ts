@@ -1,4 +1,5 @@
-// SFrame (RFC 9605): header, key derivation, sealing and opening of one frame. Knows no group, no media and no counter of its own.
+// SFrame (RFC 9605): header, key derivation, sealing and opening of one frame. Knows no group, no media and no
+// counter of its own.
 
 import { concat, equal, hmac, utf8, type Bytes } from "./bytes";
 
@@ -64,7 +65,8 @@ function decodeField(data: Uint8Array, bits: number, at: number): [value: bigint
   if (next > data.length) throw new SFrameError("The header is cut short.");
   let value = 0n;
   for (const byte of data.subarray(at, next)) value = (value << 8n) | BigInt(byte);
-  if (value < 8n || (next - at > 1 && data[at] === 0)) throw new SFrameError("The header is longer than it needs to be.");
+  if (value < 8n || (next - at > 1 && data[at] === 0))
+    throw new SFrameError("The header is longer than it needs to be.");
   return [value, next];
 }
 

@@ -29,7 +29,8 @@ export class Streams {
     this.#tell = tell;
   }
 
-  /** Carries every frame from one to the other until they close. A frame that is refused is dropped, never passed on. */
+  /** Carries every frame from one to the other until they close. A frame that is refused is dropped, never passed
+   * on. */
   run(stream: Stream, readable: ReadableStream<EncodedFrame>, writable: WritableStream<EncodedFrame>): void {
     const tally = this.#tallyOf(stream.id);
     const transform = new TransformStream<EncodedFrame, EncodedFrame>({

@@ -1,4 +1,5 @@
-// The one MLS cipher suite of calls, MLS_128_DHKEMX25519_AES128GCM_SHA256_Ed25519, over WebCrypto; the two curves may come from elsewhere.
+// The one MLS cipher suite of calls, MLS_128_DHKEMX25519_AES128GCM_SHA256_Ed25519, over WebCrypto; the two curves may
+// come from elsewhere.
 
 import { Aes128Gcm, CipherSuite, DhkemX25519HkdfSha256, HkdfSha256 } from "@hpke/core";
 import { getCiphersuiteFromName, type CiphersuiteImpl } from "ts-mls/crypto/ciphersuite.js";

@@ -6,15 +6,17 @@ const SLACK = 5;
 export interface StreamFigures {
   /** Frames that the worker has handled: sealed, or opened and refused together; zero-length ones too. */
   readonly worker: number;
-  /** The browser's: packets of audio, frames of video that were sent, or received and decoded. Read **before** the worker's. */
+  /** The browser's: packets of audio, frames of video that were sent, or received and decoded. Read **before** the
+   * worker's. */
   readonly browser: number;
 }
 
-/** Frames that passed the worker by, since the stream began: one packet of Opus is one frame. More than a few means that
- * media travels in the clear, and its track has to be stopped. Fewer frames in the browser than in the worker are no harm. */
+/** Whether frames passed the worker by, since the stream began: one packet of Opus is one frame. More than a few mean
+ * that media travels in the clear, and its track has to be stopped. Fewer in the browser than in the worker: no harm. */
 export const isBypassed = ({ worker, browser }: StreamFigures): boolean => browser > worker + SLACK;
 
-/** What one entry of a statistics report says of a stream; null for entries that say nothing. `rid` layers are summed by the caller. */
+/** What one entry of a statistics report says of a stream; null for entries that say nothing. `rid` layers are
+ * summed by the caller. */
 export function browserFigure(entry: Record<string, unknown>): number | null {
   const figure = (field: string): number => (typeof entry[field] === "number" ? entry[field] : 0);
   if (entry["type"] === "outbound-rtp") return figure(entry["kind"] === "video" ? "framesSent" : "packetsSent");

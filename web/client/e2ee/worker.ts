@@ -10,8 +10,8 @@ import type { Call, Calls, Claimant, FromWorker, RefusedReply, Reply, Request, S
 import { Streams, type EncodedFrame } from "./streams";
 import { makeSuite, type Curves } from "./suite";
 
-/** How the worker's scope looks from here; the page's types are those of a window. */
-interface Scope {
+/** What is used of a worker's global scope. */
+export interface Scope {
   onmessage: ((event: MessageEvent<Request>) => void) | null;
   onrtctransform: ((event: { readonly transformer: Transformer }) => void) | null;
   postMessage(message: FromWorker): void;
@@ -23,8 +23,6 @@ interface Transformer {
   readonly writable: WritableStream<EncodedFrame>;
 }
 
-const scope = self as unknown as Scope;
-
 /** Something was asked for out of order. */
 class NotReady extends Error {
   constructor(readonly code: "no_group" | "no_leaf") {
@@ -35,7 +33,7 @@ class NotReady extends Error {
 type Handlers = { readonly [C in Call]: (data: Calls[C][0]) => Promise<Calls[C][1]> };
 
 /** Starts serving; the curves are WebCrypto's or a replacement. */
-export function serve(curves: Curves): void {
+export function serve(curves: Curves, scope: Scope): void {
   const suite = makeSuite(curves);
   const keys = new KeyRing();
   const streams = new Streams(keys, (counts) => scope.postMessage({ counts }));
@@ -164,7 +162,8 @@ export function serve(curves: Curves): void {
   // One after the other: a group's state passes through every one of them. Streams and figures do not wait for it.
   let last: Promise<unknown> = Promise.resolve();
   scope.onmessage = ({ data: { id, call, data } }) => {
-    const work = (): Promise<void> => answer(id, () => (handlers[call] as (data: unknown) => Promise<unknown>)(data));
+    const work = async (): Promise<void> =>
+      scope.postMessage(await replyTo(id, () => (handlers[call] as (data: unknown) => Promise<unknown>)(data)));
     if (call === "figures" || call === "attach" || call === "detach") void work();
     else last = last.then(work);
   };
@@ -183,14 +182,12 @@ const claimOf = ({ appointment, seat, role, name }: Claimant, leaf: Bytes): Clai
 const seatsOf = ({ members }: GroupView): Map<number, string> =>
   new Map(members.filter((member) => member.refused !== "revoked").map((member) => [member.leaf, member.seat]));
 
-async function answer(id: number, work: () => Promise<unknown>): Promise<void> {
-  let reply: Reply;
+async function replyTo(id: number, work: () => Promise<unknown>): Promise<Reply> {
   try {
-    reply = { id, ok: true, data: await work() };
+    return { id, ok: true, data: await work() };
   } catch (error) {
-    reply = { id, ok: false, ...described(error) };
+    return { id, ok: false, ...described(error) };
   }
-  scope.postMessage(reply);
 }
 
 function described(error: unknown): RefusedReply {
