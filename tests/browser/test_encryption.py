@@ -52,14 +52,14 @@ async def _members(page: Page) -> list[dict[str, Any]]:
     return found
 
 
-async def _agree(*pages: Page) -> int:
-    """Wait until all these pages are in the same epoch of the same group, with as many members; return the epoch."""
+async def _agree(*pages: Page) -> tuple[str, int]:
+    """Wait until all these pages are in the same epoch of the same group, with as many members; return both."""
     place = f"JSON.stringify([{ENCRYPTION}.view.value?.group, {ENCRYPTION}.view.value?.epoch])"
     whole = f"{ENCRYPTION}.view.value?.members.length === {len(pages)} && {place}"
     wanted = await pages[0].wait_for(whole)
     await asyncio.gather(*(page.wait_for(f"({whole}) === {json.dumps(wanted)}") for page in pages[1:]))
-    epoch: int = json.loads(wanted)[1]
-    return epoch
+    group, epoch = json.loads(wanted)
+    return group, epoch
 
 
 async def _in_a_call(demo: Demo, in_chromium: MakeChromiumPerson) -> tuple[ChromiumPage, ChromiumPage, Meeting]:
@@ -92,10 +92,10 @@ async def test_three_browsers_see_and_hear_one_another_through_their_keys(
     await all_meet({names["case_manager"]: manager, demo.client: client})
 
     # A late joiner: everybody goes over to new keys, and nobody loses anybody.
-    before = await _agree(manager, client)
+    group, epoch = await _agree(manager, client)
     await join(psychologist, meeting.url)
     await all_meet({names["case_manager"]: manager, demo.client: client, names["psychologist"]: psychologist})
-    assert await _agree(manager, client, psychologist) > before
+    assert await _agree(manager, client, psychologist) == (group, epoch + 1)
     await client.see(f"{names['psychologist']} has joined.")
     for page in (manager, client, psychologist):
         assert await page.evaluate(FRAMES) > 0
@@ -136,14 +136,14 @@ async def test_names_come_from_keys_and_not_from_the_server(demo: Demo, in_chrom
 
 async def test_a_reload_brings_a_fresh_leaf_of_the_same_device(demo: Demo, in_chromium: MakeChromiumPerson) -> None:
     manager, client, _ = await _in_a_call(demo, in_chromium)
-    epoch = await _agree(manager, client)
+    group, _ = await _agree(manager, client)
     devices = {member["device"] for member in await _members(manager)}
     for page in (client, manager):
         await page.reload()
         await is_in(page)
         await all_meet({demo.name("case_manager"): manager, demo.client: client})
     # The manager was the only one who could add anybody: the group began anew.
-    assert await _agree(manager, client) != epoch
+    assert (await _agree(manager, client))[0] != group
     assert {member["device"] for member in await _members(manager)} == devices
     await manager.see(VERIFIED)
 
@@ -166,12 +166,12 @@ async def test_whoever_is_removed_is_outside_the_next_keys(demo: Demo, in_chromi
     await join(psychologist, meeting.url)
     names = {demo.name("case_manager"): manager, demo.client: client, demo.name("psychologist"): psychologist}
     await all_meet(names)
-    before = await _agree(*names.values())
+    group, epoch = await _agree(*names.values())
     await open_people(manager)
     await manager.click("button", f"Remove: {demo.client}")
     await manager.click_css("dialog[open] .button--danger")
     await client.find("heading", "You are no longer in this conversation")
-    assert await _agree(manager, psychologist) > before
+    assert await _agree(manager, psychologist) == (group, epoch + 1)
     for page in (manager, psychologist):
         assert await page.evaluate(f"!({picture(demo.client)})")
     assert await client.evaluate(f"{ENCRYPTION}.stay.value === null")

@@ -29,12 +29,17 @@ class Demo:
 
     @classmethod
     async def start(
-        cls, data: Path, *, environment: dict[str, str] | None = None, arguments: Sequence[str] = ()
+        cls,
+        data: Path,
+        *,
+        environment: dict[str, str] | None = None,
+        arguments: Sequence[str] = (),
+        module: str = "server",
     ) -> Demo:
         """Start it on a free port with its data in `data`, and read its links. Raises AssertionError with its log."""
         data.mkdir(parents=True, exist_ok=True)
         log = data.with_suffix(".log")
-        command = ["-m", "server", "demo", "--links-json", "--port", "0", "--data", str(data), *arguments]
+        command = ["-m", module, "demo", "--links-json", "--port", "0", "--data", str(data), *arguments]
         with log.open("ab") as errors:
             process = await asyncio.create_subprocess_exec(
                 sys.executable,
@@ -79,7 +84,7 @@ class Demo:
 
     def media_workers(self) -> list[int]:
         """Process ids of its media workers."""
-        return [pid for pid in _children(self.process.pid) if b"media.worker" in _command(pid)]
+        return [pid for pid in _children(self.process.pid) if b"_worker" in _command(pid).replace(b".", b"_")]
 
     async def stop(self) -> int:
         """End it as a service manager would, and return its exit status."""

@@ -1,0 +1,32 @@
+"""The server of an operator who cannot be trusted: ``python -m tests.support.curious_server demo …`` (tests alone)."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from aiohttp import web
+
+from media import child
+from server import cli, trial
+from server.app import build
+from server.files import DIST as DIST_KEY
+from server.secrets import Secrets
+from server.settings import Settings
+
+DIST = "CURIOUS_DIST"
+"""Names the environment's variable with another build of the client, if there is to be one."""
+
+
+def _build(settings: Settings, secrets: Secrets) -> web.Application:
+    app = build(settings, secrets)
+    if DIST in os.environ:
+        app[DIST_KEY] = Path(os.environ[DIST])
+    return app
+
+
+if __name__ == "__main__":
+    child.WORKER = "tests.support.curious_worker"
+    trial.build = _build
+    sys.exit(cli.main())
