@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import json
+import mimetypes
 import re
+import shutil
+from pathlib import Path
 from typing import Any
 
-from playwright.async_api import WebSocketRoute
+import pytest
+import pytest_asyncio
+from playwright.async_api import Route, WebSocketRoute
 
 from tests.browser.conftest import MakeChromiumPerson, MakeFirefoxPerson
 from tests.support.chromium import ChromiumPage
@@ -33,11 +38,11 @@ from tests.support.walk import (
     voice,
 )
 
+WEB = Path(__file__).parents[2] / "web"
 VERIFIED, UNVERIFIED = "Encrypted and verified", "Encrypted, not verified yet"
 ENCRYPTION = "poruch.encryption()"
-FRAMES = (
-    f"Object.values({ENCRYPTION}.stay.value?.crypto.counts.value ?? {{}}).reduce((sum, one) => sum + one.done, 0)"
-)
+COUNTS = f"Object.values({ENCRYPTION}.stay.value?.crypto.counts.value ?? {{}})"
+FRAMES = f"{COUNTS}.reduce((sum, one) => sum + one.done, 0)"
 SENT = """(async () => {
   let packets = 0;
   for (const connection of witness.connections)
@@ -238,14 +243,13 @@ async def test_written_words_reach_everybody_and_say_who_wrote_them(
 
 
 SHOWN = "document.querySelector('.code-dialog[open] .code__digits')"
+DIGITS = f"[...{SHOWN}.querySelectorAll('.code__digit > span:first-child')].map(one => one.innerText).join('')"
 
 
 async def _code(manager: Page, client: Page, name: str) -> str:
     """The manager begins a comparison; returns the code that is shown, when the client has the choice."""
     await manager.find("heading", f"Say this code to {name}")
-    digits: str = await manager.wait_for(
-        f"{SHOWN} && [...{SHOWN}.querySelectorAll('.code__digit > span:first-child')].map(one => one.innerText).join('')"
-    )
+    digits: str = await manager.wait_for(f"{SHOWN} && {DIGITS}")
     await client.wait_for(f"document.querySelector('.code-dialog [data-code=\"{digits}\"]')")
     return digits
 
@@ -289,9 +293,7 @@ async def test_a_spoken_code_verifies_a_device_and_two_wrong_ones_stop_the_call(
 
 
 async def _shown(page: Page) -> str:
-    digits: str = await page.evaluate(
-        f"[...{SHOWN}.querySelectorAll('.code__digit > span:first-child')].map(one => one.innerText).join('')"
-    )
+    digits: str = await page.evaluate(DIGITS)
     return digits
 
 
@@ -300,3 +302,70 @@ async def test_somebody_lost_stays_named_by_their_key(demo: Demo, in_chromium: M
     await client.lose_power()
     await says_of(manager, demo.client, "Lost since")
     assert any(member["name"] == demo.client for member in await _members(manager))
+
+
+@pytest_asyncio.fixture(loop_scope="session", scope="module")
+async def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The client as it is built for tests: it can be told to use an older browser's way to encoded frames."""
+    out = tmp_path_factory.mktemp("build")
+    node = shutil.which("node")
+    assert node is not None
+    process = await asyncio.create_subprocess_exec(node, "build.mjs", "--for-tests", f"--out={out}", cwd=WEB)
+    assert await process.wait() == 0
+    return out
+
+
+async def _gets(page: ChromiumPage, built: Path) -> None:
+    """From now on this page gets the call from that build."""
+
+    async def answer(route: Route) -> None:
+        name = route.request.url.partition("/static/")[2].partition("?")[0] or "call.html"
+        if (built / name).is_file():
+            kind = mimetypes.guess_type(name)[0]
+            await route.fulfill(body=(built / name).read_bytes(), content_type=kind)
+        else:
+            await route.continue_()
+
+    await page.raw.route(re.compile(r"/call$|/static/"), answer)
+
+
+async def test_the_older_way_to_encoded_frames_carries_a_call(
+    demo: Demo, in_chromium: MakeChromiumPerson, built: Path
+) -> None:
+    manager = await in_chromium("case manager", viewport=DESK)
+    client = await in_chromium("client", viewport=PHONE)
+    await sign_in(manager, demo, "case_manager")
+    meeting = await plan(manager, demo)
+    await client.raw.add_init_script(
+        "window.poruchForceEncodedStreams = true; window.transforms = 0;"
+        "for (const {prototype} of [RTCRtpSender, RTCRtpReceiver])"
+        " Object.defineProperty(prototype, 'transform', {set() { window.transforms++; }});"
+    )
+    await _gets(client, built)
+    await asyncio.gather(join(manager, meeting.url), arrive(client, meeting.invitation))
+    await let_in(manager, demo.client)
+    await all_meet({demo.name("case_manager"): manager, demo.client: client})
+    assert await client.evaluate("transforms") == 0
+    assert await client.evaluate(FRAMES) > 0
+
+
+async def test_media_that_goes_past_the_encryption_is_cut(demo: Demo, in_chromium: MakeChromiumPerson) -> None:
+    manager = await in_chromium("case manager", viewport=DESK)
+    client = await in_chromium("client", viewport=PHONE)
+    await sign_in(manager, demo, "case_manager")
+    meeting = await plan(manager, demo)
+    # This browser has passed the check, and afterwards ignores transforms without a word.
+    await client.raw.add_init_script(
+        "sessionStorage.setItem('poruch.proof', JSON.stringify({agent: navigator.userAgent, curves: 'native'}));"
+        "for (const {prototype} of [RTCRtpSender, RTCRtpReceiver])"
+        " Object.defineProperty(prototype, 'transform', {set() {}});"
+        "const Real = window.RTCPeerConnection;"
+        "window.RTCPeerConnection = class extends Real { constructor() { super({}); } };"
+    )
+    await asyncio.gather(join(manager, meeting.url), arrive(client, meeting.invitation))
+    await let_in(manager, demo.client)
+    await client.see("Stopped, because sound or picture would have left this device unlocked")
+    assert await client.evaluate("document.querySelectorAll('audio').length") == 0
+    await client.wait_for("witness.connections.every(one => one.connectionState === 'closed')")
+    # What came out in the clear is not played by anybody who encrypts.
+    assert await manager.evaluate(f"{COUNTS}.length === 0 || !({picture(demo.client)})?.srcObject")

@@ -4,8 +4,9 @@ import qrcode from "qrcode-generator";
 
 import { fromBase64url } from "./e2ee/bytes";
 import { CredentialError, readCertificate, type Certificate } from "./e2ee/credential";
-import { keptCertificate, openDevice } from "./e2ee/device";
+import { openDevice } from "./e2ee/device";
 import { parseFragment, writeFragment } from "./e2ee/fragment";
+import { ownCertificate } from "./e2ee/own-certificate";
 import { fingerprint } from "./e2ee/signatures";
 import { teamSecrets, VaultUnavailable, type TeamSecrets } from "./e2ee/team";
 import type { VaultTrust } from "./e2ee/vault";
@@ -18,9 +19,9 @@ class Incomplete extends Error {
 }
 
 async function complete(appointment: string): Promise<void> {
-  const certificate = await keptCertificate().catch(() => null);
+  const device = await openDevice().catch(() => null);
+  const certificate = device && (await ownCertificate(device, null));
   if (!certificate) throw new Incomplete("uncertified");
-  const device = await openDevice();
   const trust = await trustOf(certificate);
   const secrets = await teamSecrets(appointment, { device, certificate }, trust);
   let missing = false;

@@ -4,8 +4,9 @@ import type { SeatReply } from "../types";
 import { toBase64url } from "./bytes";
 import { HOST_ROLES, readCertificate, type Certificate, type Organisation, type Trust } from "./credential";
 import type { Oneself } from "./crypto";
-import { keptCertificate, keptSecrets, makeDevice, openDevice, type DeviceKeys } from "./device";
+import { keptSecrets, makeDevice, openDevice, type DeviceKeys } from "./device";
 import type { LinkSecrets } from "./fragment";
+import { ownCertificate } from "./own-certificate";
 import { fingerprint } from "./signatures";
 import type { CurveSource } from "./start";
 import { teamSecrets, VaultUnavailable, type TeamSecrets } from "./team";
@@ -42,7 +43,7 @@ export async function prepare(
   offered: LinkSecrets | null,
 ): Promise<Preparation> {
   const device = await ownDevice();
-  const certificate = you.kind === "staff" ? await keptCertificate().catch(() => null) : null;
+  const certificate = you.kind === "staff" ? await ownCertificate(device, you.role) : null;
   const link = you.kind === "link" ? (offered ?? (await keptSecrets(appointment.id).catch(() => null))) : null;
   const said = await serverTrust();
   const pin = link?.organisation ?? (certificate && organisationOf(certificate));
