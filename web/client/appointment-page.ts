@@ -3,7 +3,7 @@
 import qrcode from "qrcode-generator";
 
 import { fromBase64url } from "./e2ee/bytes";
-import { CredentialError, readCertificate, type Certificate } from "./e2ee/credential";
+import { CredentialError, pinOrganisation, readCertificate, type Certificate } from "./e2ee/credential";
 import { openDevice } from "./e2ee/device";
 import { parseFragment, writeFragment } from "./e2ee/fragment";
 import { ownCertificate } from "./e2ee/own-certificate";
@@ -24,10 +24,9 @@ async function complete(appointment: string): Promise<void> {
   if (!certificate) throw new Incomplete("uncertified");
   const trust = await trustOf(certificate);
   const secrets = await teamSecrets(appointment, { device, certificate }, trust);
-  let missing = false;
-  for (const place of document.querySelectorAll<HTMLElement>("[data-link-of]"))
-    missing = !fillIn(place, secrets, trust.organisation.key && (await fingerprint(trust.organisation.key))) || missing;
-  if (missing) throw new Incomplete("waiting");
+  const organisation = await fingerprint(trust.organisation.key);
+  const places = [...document.querySelectorAll<HTMLElement>("[data-link-of]")];
+  if (!places.map((place) => fillIn(place, secrets, organisation)).every(Boolean)) throw new Incomplete("waiting");
 }
 
 /** The organisation's key counts only when it is the one that has certified this browser. */
@@ -37,9 +36,9 @@ async function trustOf(certificate: Certificate): Promise<VaultTrust> {
     organisation: { key: string } | null;
     revoked: string[];
   };
-  const pin = readCertificate(certificate).organisation;
-  if (!organisation || (await fingerprint(organisation.key)) !== pin) throw new Incomplete("uncertified");
-  return { organisation: { key: organisation.key, pinned: true }, revoked };
+  if (!organisation) throw new Incomplete("uncertified");
+  const { organisation: pin } = readCertificate(certificate);
+  return { organisation: await pinOrganisation(organisation.key, pin), revoked };
 }
 
 /** Whether this person's link could be made whole. */

@@ -28,7 +28,7 @@ export type Talk =
 interface Envelope {
   readonly t: "code";
   readonly to: string;
-  readonly step: CodeStep | null;
+  readonly step: CodeStep;
 }
 
 /** An epoch may end between two messages; then the round begins again. */
@@ -86,14 +86,12 @@ export class CodeTalk {
     this.#choosing = null;
     this.state.set({ part: "show", with: other, code: null });
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-      // An empty step tells which epoch this is; the commitment has to name it before it is sent.
-      const now = await this.#say(other, null);
-      const subject = this.#subject(other, true, now);
-      if (!subject) continue;
+      const subject = this.#subject(other, true, this.#encryption.view.value);
+      if (!subject) break;
       const { state, send } = await startShowing(subject, round);
       this.#showing = { state, other };
       const sent = await this.#say(other, send);
-      if (sent?.epoch === now?.epoch && sent?.authenticator === now?.authenticator) return;
+      if (sent?.authenticator === subject.authenticator) return;
     }
     this.state.set(null);
   }
@@ -102,7 +100,7 @@ export class CodeTalk {
     const envelope = readEnvelope(payload);
     const view = this.#encryption.view.value;
     const own = view?.members.find((member) => member.leaf === view.own);
-    if (!envelope?.step || !own || envelope.to !== own.seat) return;
+    if (!envelope || !own || envelope.to !== own.seat) return;
     const { step } = envelope;
     if (step.step === "commit") return this.#answer(from, step, { epoch, authenticator });
     if (this.#showing?.other.leaf === from.leaf && step.step !== "reveal") {
@@ -161,12 +159,16 @@ export class CodeTalk {
     this.#encryption.halt("mismatch");
   }
 
-  async #say(to: Member, step: CodeStep | null): Promise<{ epoch: number; authenticator: string } | null> {
+  async #say(to: Member, step: CodeStep): Promise<{ epoch: number; authenticator: string } | null> {
     const envelope: Envelope = { t: "code", to: to.seat, step };
     return (await this.#encryption.stay.value?.group.say(JSON.stringify(envelope))) ?? null;
   }
 
-  #subject(other: Member, showing: boolean, at: { epoch: number; authenticator: string } | null): CodeSubject | null {
+  #subject(
+    other: Member,
+    showing: boolean,
+    at: { readonly epoch: number; readonly authenticator: string } | null,
+  ): CodeSubject | null {
     const view = this.#encryption.view.value;
     const own = view?.members.find((member) => member.leaf === view.own);
     if (!view || !own || !at) return null;
@@ -182,8 +184,8 @@ export class CodeTalk {
 function readEnvelope(payload: string): Envelope | null {
   try {
     const { t, to, step } = JSON.parse(payload) as Partial<Envelope>;
-    if (t !== "code" || typeof to !== "string") return null;
-    return { t, to, step: step ? readStep(JSON.stringify(step)) : null };
+    if (t !== "code" || typeof to !== "string" || !step) return null;
+    return { t, to, step: readStep(JSON.stringify(step)) };
   } catch {
     return null;
   }

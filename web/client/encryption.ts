@@ -2,7 +2,7 @@
 
 import type { Connection } from "./connection";
 import { CallCrypto, type GroupView, type Member, type ReceivedMessage } from "./e2ee/crypto";
-import type { Identity } from "./e2ee/credential";
+import { CredentialError, type Identity } from "./e2ee/credential";
 import { isVerified, keepVerified } from "./e2ee/device";
 import { CallGroup, type GroupStage } from "./e2ee/group";
 import type { KnownDevices } from "./e2ee/known-devices";
@@ -111,6 +111,7 @@ export class Encryption {
       if (this.#stopped || entry !== this.#connection.entries.value) crypto.close();
       else this.#begin(entry, crypto, mayRaise);
     } catch (error) {
+      if (error instanceof CredentialError) return this.halt(error.code);
       console.warn("The encryption does not start:", error);
       this.#retry = setTimeout(() => this.#look(), RETRY_MS);
     } finally {

@@ -1,14 +1,14 @@
-// Watches that all media really goes through the encryption, and which streams open: once a second and whenever the worker tells its counts.
+// Watches that all media really goes through the encryption, and which streams open at the moment.
 
 import type { Devices } from "./devices";
 import { Reading } from "./e2ee/reading";
-import { browserFigure, isBypassed } from "./e2ee/watchdog";
+import { browserFigure, isBypassed, NO_FIGURES, type StreamFigures } from "./e2ee/watchdog";
 import type { Counts, StreamCounts } from "./e2ee/crypto";
 import type { Encryption } from "./encryption";
 import type { End, MediaSession } from "./session";
 import { Store } from "./store";
 
-const POLL_MS = 1_000;
+const POLL_MS = 2_000;
 
 export class Guard {
   /** Stream numbers whose frames open at this moment; nothing else is shown. */
@@ -21,6 +21,7 @@ export class Guard {
   readonly #stops: (() => void)[];
   #reading = new Reading();
   #stopReading = (): void => undefined;
+  #figures = new Map<number, StreamFigures>();
   #looking = false;
 
   constructor(session: MediaSession, encryption: Encryption, devices: Devices) {
@@ -41,6 +42,7 @@ export class Guard {
   #follow(): void {
     this.#stopReading();
     this.#reading = new Reading();
+    this.#figures = new Map();
     this.open.set(new Set());
     const crypto = this.#encryption.stay.value?.crypto;
     this.#stopReading = crypto?.counts.subscribe((counts) => this.#read(counts)) ?? ((): void => undefined);
@@ -62,10 +64,14 @@ export class Guard {
       const counts = await crypto.figures();
       // A stream that was forgotten meanwhile has no counts any more.
       const live = new Set(this.#session.ends().map(({ stream }) => stream));
-      const bypassed = ends.some(
-        ({ stream, browser }) => live.has(stream) && isBypassed({ worker: handled(counts[stream]), browser }),
-      );
-      if (bypassed) this.#cut();
+      const before = this.#figures;
+      this.#figures = new Map();
+      for (const { stream, browser } of ends) {
+        if (!live.has(stream) || crypto !== this.#encryption.stay.value?.crypto) continue;
+        const now = { worker: handled(counts[stream]), browser };
+        this.#figures.set(stream, now);
+        if (isBypassed(before.get(stream) ?? NO_FIGURES, now)) return this.#cut();
+      }
     } catch {
       // The worker is gone, and with it all that was to be watched.
     } finally {

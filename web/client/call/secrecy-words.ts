@@ -44,6 +44,8 @@ export function stopWords(reason: string): string {
       return t("Stopped, because sound or picture would have left this device unlocked");
     case "refused_group":
       return t("Stopped, because this conversation was not opened by your team");
+    case "wrong_organisation":
+      return t("Stopped, because the server names another organisation than your invitation does");
     default:
       return t("Stopped, because somebody who may not tried to change who is in the conversation");
   }

@@ -2,12 +2,18 @@
 
 import type { SeatReply } from "../types";
 import { toBase64url } from "./bytes";
-import { HOST_ROLES, readCertificate, type Certificate, type Organisation, type Trust } from "./credential";
+import {
+  HOST_ROLES,
+  pinOrganisation,
+  readCertificate,
+  type Certificate,
+  type Organisation,
+  type Trust,
+} from "./credential";
 import type { Oneself } from "./crypto";
 import { keptSecrets, makeDevice, openDevice, type DeviceKeys } from "./device";
 import type { LinkSecrets } from "./fragment";
 import { ownCertificate } from "./own-certificate";
-import { fingerprint } from "./signatures";
 import type { CurveSource } from "./start";
 import { teamSecrets, VaultUnavailable, type TeamSecrets } from "./team";
 
@@ -36,7 +42,8 @@ export async function ownDevice(): Promise<DeviceKeys> {
   }
 }
 
-/** Made anew for every entry: certificates, revocations and the vault may have changed. `offered` came with the link just now. */
+/** Made anew for every entry: certificates, revocations and the vault may have changed. `offered` came with the link just now.
+ * Rejects with a CredentialError("wrong_organisation") where the server names another organisation than the link does. */
 export async function prepare(
   { you, appointment }: SeatReply,
   curves: CurveSource,
@@ -47,7 +54,7 @@ export async function prepare(
   const link = you.kind === "link" ? (offered ?? (await keptSecrets(appointment.id).catch(() => null))) : null;
   const said = await serverTrust();
   const pin = link?.organisation ?? (certificate && organisationOf(certificate));
-  const organisation = await pinned(said, pin);
+  const organisation = said.organisation && (await pinOrganisation(said.organisation.key, pin));
   const team = certificate && organisation ? await opened(appointment.id, device, certificate, organisation, said) : NOTHING;
   const secret = link ? toBase64url(link.appointment) : team.appointment;
   const trust: Trust = {
@@ -84,14 +91,6 @@ async function opened(
     if (error instanceof VaultUnavailable) return NOTHING;
     throw error;
   }
-}
-
-/** The organisation's key if it is the one that is pinned; unpinned where nothing but the server speaks for it. */
-async function pinned(said: ServerTrust, pin: string | null): Promise<Organisation | null> {
-  if (!said.organisation) return null;
-  const { key } = said.organisation;
-  if (pin === null) return { key, pinned: false };
-  return (await fingerprint(key)) === pin ? { key, pinned: true } : null;
 }
 
 function organisationOf(certificate: Certificate): string | null {
