@@ -14,9 +14,8 @@ export interface StreamFigures {
 
 export const NO_FIGURES: StreamFigures = { worker: 0, browser: 0 };
 
-/** Whether media has passed the worker by between two readings, about two seconds apart: then it travels in the
- * clear, or
- * was taken from somebody in the clear, and the track has to be stopped. More in the worker does no harm. */
+/** Whether media has passed the worker by between two readings, about two seconds apart: then it travels in the clear,
+ * or was taken from somebody in the clear, and the track has to be stopped. More in the worker does no harm. */
 export function isBypassed(before: StreamFigures, now: StreamFigures): boolean {
   const seen = now.browser - before.browser;
   const missed = seen - (now.worker - before.worker);
