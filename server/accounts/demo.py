@@ -10,7 +10,9 @@ from aiohttp import web
 
 from server.accounts import sessions
 from server.accounts.tables import Account
+from server.demo_keys import DemoKeys
 from server.devices import service as devices
+from server.devices.signatures import spki
 from server.http.context import database, secrets, settings
 from server.http.errors import NotFound
 from server.http.limits import spend
@@ -44,7 +46,8 @@ async def sign_in(request: web.Request) -> web.StreamResponse:
             raise NotFound
         started = await sessions.start(session, account.id, conf, now)
         own = await devices.certified(session, [account.id], now)
-    certificate = own[0].certificate if own else None
+    sign_key = spki(DemoKeys(secrets(request)).signing(account_id).public_key())
+    certificate = next((each.certificate for each in own if each.device.sign_key == sign_key), None)
     # The page's script takes the device's keys out of the fragment, which redirects would carry on to the next page.
     response = render(request, "accounts/demo.html", certificate=certificate)
     sessions.give_cookie(response, conf, started)

@@ -94,15 +94,17 @@ async def keep(request: web.Request) -> web.Response:
     csrf.require_header(request)
     spend(request, "vault", signed_in.id)
     given = await received.read(request, Given, max_bytes=MAX_BYTES)
+    case_id: str | None = None
     try:
         async with database(request).write() as session:
             appointment, case, _ = await appointment_of(request, session, Action.JOIN_MEETING)
+            case_id = case.id
             if appointment.is_over(now):
                 raise Problem("over", N_("This appointment is over. Plan a new one instead."), status=409)
             await service.keep(session, signed_in, appointment, given.entries, now)
     except VaultError as error:
         status, text = REFUSED[error.code]
         if status == 403:
-            raise Forbidden(Action.INVITE, case_id=case.id, code=error.code, text=text) from error
+            raise Forbidden(Action.INVITE, case_id=case_id, code=error.code, text=text) from error
         raise Problem(error.code, text, status=status) from error
     return web.json_response({"kept": len(given.entries)})

@@ -7,6 +7,31 @@ const TIME_MS = 20_000;
 const pages = {
   prove: (): Promise<Proof> => proveEncryption(AbortSignal.timeout(TIME_MS)),
 
+  /** The proof, and then the worker's end while everything else goes on: how many packets left after so many more frames. */
+  async outliveWorker(frames: number): Promise<number> {
+    const nothing = (): void => undefined;
+    const connections: RTCPeerConnection[] = [];
+    RTCPeerConnection.prototype.close = function () {
+      connections.push(this);
+    };
+    MediaStreamTrack.prototype.stop = nothing;
+    AudioContext.prototype.close = () => Promise.resolve();
+    window.clearInterval = nothing;
+    const proof = await pages.prove();
+    if (!proof.ok) throw new Error(proof.detail);
+    const from = connections.find((one) => one.getSenders().some((sender) => sender.track)) as RTCPeerConnection;
+    const sent = async () => {
+      const report = (await from.getStats()) as ReadonlyMap<string, Record<string, unknown>>;
+      const entries = [...report.values()].filter((entry) => entry["type"] === "outbound-rtp");
+      const total = (field: string): number => entries.reduce((sum, entry) => sum + Number(entry[field] ?? 0), 0);
+      return { frames: total("framesEncoded"), packets: total("packetsSent") };
+    };
+    const before = await settled(sent);
+    let now = before;
+    while (now.frames - before.frames < frames) now = await sent();
+    return now.packets - before.packets;
+  },
+
   /** A browser that knows the curves not at all. */
   loseCurves(): void {
     const { subtle } = crypto;
@@ -39,5 +64,20 @@ const pages = {
     Reflect.deleteProperty(RTCRtpSender.prototype, "createEncodedStreams");
   },
 };
+
+interface Sent {
+  readonly frames: number;
+  readonly packets: number;
+}
+
+/** What was on its way when the worker ended has left once two readings with ten frames between them show the same packets. */
+async function settled(read: () => Promise<Sent>): Promise<Sent> {
+  let last = await read();
+  for (;;) {
+    const next = await read();
+    if (next.packets > last.packets) last = next;
+    else if (next.frames > last.frames + 10) return next;
+  }
+}
 
 Object.assign(window, { encryption: pages });

@@ -18,9 +18,7 @@ from tests.browser.conftest import MakeChromiumPerson, MakeFirefoxPerson
 from tests.support.page import Page
 
 WEB = Path(__file__).parents[2] / "web"
-POLICY = (
-    "default-src 'none'; img-src data:; script-src 'self'; connect-src 'self'; media-src mediastream:; worker-src blob:"
-)
+POLICY = "default-src 'none'; img-src data:; script-src 'self'; connect-src 'self'; worker-src blob:"
 
 
 @pytest_asyncio.fixture(loop_scope="session", scope="module")
@@ -39,9 +37,7 @@ async def site(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
         return web.Response(
             text=html,
             content_type="text/html",
-            headers={
-                "Content-Security-Policy": "default-src 'none'; script-src 'self'; connect-src 'self'; worker-src blob:"
-            },
+            headers={"Content-Security-Policy": POLICY},
         )
 
     application = web.Application()
@@ -89,3 +85,12 @@ async def test_it_fails_where_there_is_no_access_to_frames(site: str, in_chromiu
     page = await in_chromium("somebody")
     proof = await _prove(page, site, "loseTransforms")
     assert (proof["ok"], proof.get("reason")) == (False, "no_access"), proof
+
+
+async def test_nothing_leaves_once_the_worker_is_gone(
+    site: str, in_chromium: MakeChromiumPerson, in_firefox: MakeFirefoxPerson
+) -> None:
+    for make in (in_chromium, in_firefox):
+        page: Page = await make("somebody")
+        await page.goto(site)
+        assert await page.evaluate("encryption.outliveWorker(30)") == 0

@@ -9,6 +9,7 @@ import {
   LEAF_LABEL,
   leafStatement,
   makeCredential,
+  pinOrganisation,
   type Claim,
   type Refusal,
   type Trust,
@@ -108,6 +109,18 @@ describe("a leaf of staff", () => {
     const unpinned = trust({ organisation: { key: organisation.key, pinned: false } });
     const { standing, mayCommit } = await identify(await credentialOf(await staff("p")), LEAF, unpinned, NOW);
     assert.deepEqual([standing, mayCommit], ["unverified", true]);
+  });
+});
+
+describe("the organisation", () => {
+  it("is the one that the link names, or the call does not happen", async () => {
+    const { key, fingerprint } = organisation;
+    assert.deepEqual(await pinOrganisation(key, fingerprint), { key, pinned: true });
+    assert.deepEqual(await pinOrganisation(key, null), { key, pinned: false });
+    const other = await makeOrganisation();
+    const coded = (code: Refusal) => (error: unknown) => error instanceof CredentialError && error.code === code;
+    await assert.rejects(pinOrganisation(other.key, fingerprint), coded("wrong_organisation"));
+    await assert.rejects(pinOrganisation("!", null), coded("malformed"));
   });
 });
 

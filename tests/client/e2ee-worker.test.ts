@@ -105,6 +105,7 @@ describe("two workers", () => {
     const view = await host.ask("won", null);
     const joined = await guest.ask("receiveWelcome", output.added[0]!.welcome);
     assert.deepEqual(joined.members, view.members);
+    assert.deepEqual([joined.epoch, joined.authenticator], [view.epoch, view.authenticator]);
     await host.ask("switchSending", view.epoch);
     await sending.push(FRAME);
     await host.handled(1, 3);

@@ -12,11 +12,19 @@ from sqlalchemy import func, select, update
 
 from consent.database import Database
 from consent.tables import LedgerEntry
+from server import orgkey
 from server.accounts.tables import Account
 from server.appointments.tables import Appointment
 from server.demo import DemoLinks, build_demo
+from server.demo_encryption import KEY_FILE, PASSPHRASE
+from server.demo_keys import DemoKeys
+from server.devices import service as devices
+from server.devices.service import State
+from server.devices.signatures import spki
+from server.devices.tables import Device
 from server.http.context import DATABASE, SECRETS
 from server.settings import Settings
+from server.vault import service as vault
 from tests.flows.conftest import Person
 
 Visitor = Callable[[], Awaitable[Person]]
@@ -89,6 +97,47 @@ async def test_the_case_opens_for_its_team_and_not_for_the_other_psychologist(
         await person.get(staff["sign_in_url"])
         statuses.append((await person.get(links["case_url"])).status)
     assert statuses == [200, 200, 403, 200, 403, 403]
+
+
+async def test_its_links_carry_the_secrets_of_encrypted_calls_behind_the_hash_alone(links: DemoLinks) -> None:
+    for staff in links["staff"]:
+        page, _, fragment = staff["sign_in_url"].partition("#")
+        takes_part = staff["role"] not in {"supervisor", "administrator"}
+        assert bool(re.fullmatch(r"d=[A-Za-z0-9_-]{86}", fragment)) == takes_part, staff["role"]
+        assert "d=" not in page
+    assert re.search(r"#i=[\w-]{34}&s=[\w-]{87}$", links["client"][0]["invitation_url"])
+
+
+async def test_its_staff_have_certified_devices_and_a_filled_vault(
+    app: web.Application, links: DemoLinks, visitor: Visitor
+) -> None:
+    page = await (await (await visitor()).get(links["staff"][0]["sign_in_url"])).text()
+    assert "device-certificate" in page
+    keys = DemoKeys(app[SECRETS])
+    async with app[DATABASE].read() as session:
+        found = await devices.everybody(session, datetime.now(UTC))
+        appointment = (await session.scalars(select(Appointment).order_by(Appointment.starts_at.desc()))).first()
+        assert appointment
+        entries = await vault.of_appointment(session, appointment.id)
+    assert [each.state for each in found] == [State.CERTIFIED] * 4
+    assert {each.device.sign_key for each in found} == {
+        spki(keys.signing(each.account.id).public_key()) for each in found
+    }
+    assert sorted('"secret":"appointment"' in each.body for each in entries) == [False, True]
+
+
+async def test_its_key_file_opens_so_that_certifying_can_be_tried(links: DemoLinks, settings: Settings) -> None:
+    text = (settings.data_dir / KEY_FILE).read_text()
+    assert links
+    assert orgkey.unseal(text, PASSPHRASE)
+
+
+async def test_it_leaves_a_device_revoked_that_somebody_has_revoked(
+    app: web.Application, settings: Settings, links: DemoLinks
+) -> None:
+    async with app[DATABASE].write() as session:
+        await session.execute(update(Device).values(revoked_at=datetime.now(UTC)))
+    assert await build_demo(app[DATABASE], settings, app[SECRETS]) == links
 
 
 async def test_a_forged_one_click_link_signs_nobody_in(links: DemoLinks, visitor: Visitor) -> None:

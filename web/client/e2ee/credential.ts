@@ -64,6 +64,19 @@ export interface Organisation {
   readonly pinned: boolean;
 }
 
+/** The key that the server hands out, held against the fingerprint that is known from a link or from this device's own
+ * certificate (null: from nowhere). Throws a CredentialError("wrong_organisation"): then the call must not go on. */
+export async function pinOrganisation(key: string, known: string | null): Promise<Organisation> {
+  let found: string;
+  try {
+    found = await fingerprint(key);
+  } catch {
+    throw new CredentialError("malformed");
+  }
+  if (known !== null && found !== known) throw new CredentialError("wrong_organisation");
+  return { key, pinned: known !== null };
+}
+
 /** Everything a device holds against which it judges the leaves of one appointment. */
 export interface Trust {
   readonly appointment: string;

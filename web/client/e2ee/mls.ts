@@ -38,6 +38,8 @@ export interface GroupView {
   /** Group id, base64url. */
   readonly group: string;
   readonly epoch: number;
+  /** RFC 9420 section 8.7, base64url: equal for two members only if they share the whole history. */
+  readonly authenticator: string;
   /** This device's own leaf. */
   readonly own: number;
   readonly members: readonly Member[];
@@ -150,6 +152,7 @@ export class Group {
     return {
       group: toBase64url(groupContext.groupId),
       epoch: Number(groupContext.epoch),
+      authenticator: authenticatorOf(this.#state),
       own: privatePath.leafIndex,
       members: this.#members,
     };
@@ -252,7 +255,7 @@ export class Group {
     this.#state = newState;
     erase(consumed);
     const message = encodeMlsMessage({ version: "mls10", wireformat: "mls_private_message", privateMessage });
-    return { message: toBase64url(message), epoch: this.view.epoch, authenticator: authenticatorOf(newState) };
+    return { message: toBase64url(message), epoch: this.view.epoch, authenticator: this.view.authenticator };
   }
 
   /** Decrypts a member's text; the sender is the leaf whose signature holds. Messages of the last epochs still open. */
@@ -350,7 +353,7 @@ export class Group {
     this.#members = members;
     this.#pending = null;
     erase(consumed);
-    this.#epochs.set(this.view.epoch, { members, authenticator: authenticatorOf(state) });
+    this.#epochs.set(this.view.epoch, { members, authenticator: this.view.authenticator });
     const oldest = this.view.epoch - PAST_EPOCHS;
     for (const epoch of this.#epochs.keys()) if (epoch < oldest) this.#epochs.delete(epoch);
   }

@@ -1,22 +1,30 @@
 // Whether all media really goes through the encrypting worker, judged from its counts and the browser's own.
 
-/** Browsers count a frame or two differently at the edges, never more and more of them. */
-const SLACK = 5;
+/** A busy worker lags behind by a few frames, and browsers count some packets twice. */
+const SLACK_FRAMES = 10;
+const SLACK_SHARE = 0.25;
 
+/** Totals of one stream since it was attached. */
 export interface StreamFigures {
-  /** Frames that the worker has handled: sealed, or opened and refused together; zero-length ones too. */
+  /** Frames that have come to the worker: done, refused and empty together. */
   readonly worker: number;
-  /** The browser's: packets of audio, frames of video that were sent, or received and decoded. Read **before** the
-   * worker's. */
+  /** The browser's own, see `browserFigure`. Read it **before** the worker's. */
   readonly browser: number;
 }
 
-/** Whether frames passed the worker by, since the stream began: one packet of Opus is one frame. More than a few mean
- * that media travels in the clear, and its track has to be stopped. Fewer in the browser than in the worker: no harm. */
-export const isBypassed = ({ worker, browser }: StreamFigures): boolean => browser > worker + SLACK;
+export const NO_FIGURES: StreamFigures = { worker: 0, browser: 0 };
 
-/** What one entry of a statistics report says of a stream; null for entries that say nothing. `rid` layers are
- * summed by the caller. */
+/** Whether media has passed the worker by between two readings, about two seconds apart: then it travels in the clear,
+ * or was taken from somebody in the clear, and the track has to be stopped. More in the worker does no harm. */
+export function isBypassed(before: StreamFigures, now: StreamFigures): boolean {
+  const seen = now.browser - before.browser;
+  const missed = seen - (now.worker - before.worker);
+  return missed > Math.max(SLACK_FRAMES, seen * SLACK_SHARE);
+}
+
+/** Packets of audio (each is one frame of Opus), frames of video; null for entries of a report that say neither.
+ * Chromium
+ * counts a video frame as sent before the worker has seen it. Several layers are several entries: sum them. */
 export function browserFigure(entry: Record<string, unknown>): number | null {
   const figure = (field: string): number => (typeof entry[field] === "number" ? entry[field] : 0);
   if (entry["type"] === "outbound-rtp") return figure(entry["kind"] === "video" ? "framesSent" : "packetsSent");
