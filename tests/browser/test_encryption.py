@@ -326,6 +326,8 @@ async def _gets(page: ChromiumPage, built: Path) -> None:
         else:
             await route.continue_()
 
+    # To Chromium a page that comes from the test is from somewhere else than the server at its side.
+    await page.raw.context.grant_permissions(["local-network-access", "microphone", "camera"])
     await page.raw.route(re.compile(r"/call$|/static/"), answer)
 
 

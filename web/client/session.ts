@@ -101,6 +101,9 @@ export class MediaSession {
     ] as Store<unknown>[]) {
       this.#stops.push(store.subscribe(this.#wake));
     }
+    // Keys that are gone or a call that is stopped end all media at once, whatever is just being built.
+    for (const store of [encryption.stay, encryption.stage, encryption.paused] as Store<unknown>[])
+      this.#stops.push(store.subscribe(() => !encryption.flows && this.#plant && this.#drop()));
     this.#stops.push(connection.lostTransport.subscribe((id) => this.#lose(id)));
     this.#wake();
   }

@@ -23,9 +23,9 @@ export class CodeDialog {
     this.#talk = talk;
     this.#stop = talk.state.subscribe((state) => this.#draw(state));
     this.#dialog.addEventListener("close", () => {
+      this.#dialog.remove();
       if (talk.state.value !== null) talk.dismiss();
     });
-    document.body.append(this.#dialog);
   }
 
   stop(): void {
@@ -41,7 +41,10 @@ export class CodeDialog {
     const { title, body } = this.#view(state);
     this.#title.textContent = title;
     fill(this.#body, ...body);
-    if (!this.#dialog.open) this.#dialog.showModal();
+    if (!this.#dialog.open) {
+      document.body.append(this.#dialog);
+      this.#dialog.showModal();
+    }
     this.#title.focus();
     announce(title);
   }
