@@ -31,7 +31,7 @@ class Meeting:
 async def sign_in(page: Page, demo: Demo, role: str, number: int = 0) -> None:
     """Sign in as the staff member with this role, and read everything in English from now on."""
     await page.goto(demo.sign_in_url(role, number))
-    await page.wait_for("document.querySelector('footer')")
+    await page.wait_for("document.querySelector('footer') !== null")
     if await page.evaluate("document.documentElement.lang !== 'en'"):
         await page.click("link", "English")
     await page.find("button", "Sign out")
