@@ -18,6 +18,9 @@ ANSWER_TIMEOUT = 10.0
 START_TIMEOUT = 30.0
 """Seconds for a process to load its libraries and bind its port, on a busy machine too."""
 
+WORKER = "media.worker"
+"""The module that a worker process runs."""
+
 _CHUNK = 1 << 16
 _ROOT = Path(__file__).resolve().parent.parent
 
@@ -53,7 +56,7 @@ class Child:
             process = await asyncio.create_subprocess_exec(
                 sys.executable,
                 "-m",
-                "media.worker",
+                WORKER,
                 str(theirs.fileno()),
                 stdin=asyncio.subprocess.DEVNULL,
                 pass_fds=(theirs.fileno(),),

@@ -16,6 +16,8 @@ const DIST = elsewhere ?? join(WEB, `.dist-${process.pid}`);
 const readable = process.argv.includes("--readable");
 // Switches that only tests may have, such as the older way to encoded frames; never in what people get.
 const forTests = process.argv.includes("--for-tests");
+// `--instead=client/a=../tests/b.ts`: a test's module in the place of one of ours, which knows nothing of it.
+const [replaced, replacement] = process.argv.find((word) => word.startsWith("--instead="))?.split("=").slice(1) ?? [];
 
 const TARGET = ["chrome90", "firefox102", "safari15"];
 
@@ -69,6 +71,16 @@ const ownFont = {
   },
 };
 
+const instead = {
+  name: "instead",
+  setup(builder) {
+    if (replaced === undefined) return;
+    builder.onResolve({ filter: /^\.{1,2}\// }, ({ path, resolveDir }) =>
+      join(resolveDir, path) === join(WEB, replaced) ? { path: join(WEB, replacement) } : null,
+    );
+  },
+};
+
 async function bundle(entries, define) {
   const result = await build({
     absWorkingDir: WEB,
@@ -87,7 +99,7 @@ async function bundle(entries, define) {
     define,
     loader: { ".woff2": "file", ".svg": "file", ".png": "file" },
     external: ["/static/*", "/assets/*"],
-    plugins: [ownFont],
+    plugins: [ownFont, instead],
     logLevel: "warning",
   });
   for (const [path, output] of Object.entries(result.metafile.outputs)) {
@@ -110,6 +122,7 @@ async function workers() {
       target: TARGET,
       minify: !readable,
       legalComments: "eof",
+      plugins: [instead],
       write: false,
       logLevel: "warning",
     });

@@ -12,6 +12,8 @@ from media import child
 from server import cli, trial
 from server.app import build
 from server.files import DIST as DIST_KEY
+from server.http.context import JINJA
+from server.http.render import Assets
 from server.secrets import Secrets
 from server.settings import Settings
 
@@ -23,6 +25,7 @@ def _build(settings: Settings, secrets: Secrets) -> web.Application:
     app = build(settings, secrets)
     if DIST in os.environ:
         app[DIST_KEY] = Path(os.environ[DIST])
+        app[JINJA].globals["asset"] = Assets(app[DIST_KEY])
     return app
 
 

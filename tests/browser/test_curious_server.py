@@ -1,0 +1,175 @@
+"""A curious server: it keeps every packet that it forwards, and can make nothing of any of them."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import signal
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from tests.browser.conftest import MakeChromiumPerson, MakeFirefoxPerson
+from tests.support import curious_server, curious_worker
+from tests.support.curious import Tap, findings
+from tests.support.demo import ROOT, Demo
+from tests.support.page import Page, until
+from tests.support.walk import DESK, PHONE, Meeting, all_meet, arrive, is_in, join, let_in, open_people, plan, sign_in
+
+UNENCRYPTED = "nothing is encrypted"
+"""What tests/browser/plain_pipeline.ts says in the console of the build that has it."""
+AUDIO, VIDEO = 100, 40
+"""So many frames of each person are looked at in each moment: two seconds, on a slow machine some more."""
+ENCRYPTION = "poruch.encryption()"
+
+
+async def _build(folder: Path, *options: str) -> Path:
+    node = shutil.which("node")
+    assert node is not None
+    command = (node, "build.mjs", f"--out={folder}", *options)
+    process = await asyncio.create_subprocess_exec(*command, cwd=ROOT / "web")
+    assert await process.wait() == 0
+    return folder
+
+
+async def _plain_build(folder: Path) -> Path:
+    return await _build(folder, "--instead=client/e2ee/pipeline=../tests/browser/plain_pipeline.ts")
+
+
+@pytest.fixture
+def tap(tmp_path: Path) -> Tap:
+    """Where the server under test writes what it sees."""
+    return Tap(tmp_path / "tap.jsonl")
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def demo(request: pytest.FixtureRequest, tap: Tap, tmp_path: Path) -> AsyncIterator[Demo]:
+    """A curious server with the client that people get, or with the one that does not encrypt."""
+    environment = {curious_worker.TAP: str(tap.path)}
+    if getattr(request, "param", "") == "plain":
+        environment[curious_server.DIST] = str(await _plain_build(tmp_path / "plain"))
+    server = await Demo.start(tmp_path / "data", environment=environment, module="tests.support.curious_server")
+    yield server
+    assert await server.stop() == 0, server.log.read_text()
+
+
+async def _in_a_call(demo: Demo, manager: Page, client: Page) -> Meeting:
+    await sign_in(manager, demo, "case_manager")
+    meeting = await plan(manager, demo)
+    await asyncio.gather(join(manager, meeting.url), arrive(client, meeting.invitation))
+    await let_in(manager, demo.client)
+    await is_in(client)
+    await all_meet({demo.name("case_manager"): manager, demo.client: client})
+    return meeting
+
+
+async def _flows(tap: Tap, people: int, since: int = 0) -> set[str]:
+    """Wait until so many people's sound and picture have come after the mark; return the keys of their connections."""
+    found: set[str] = set()
+
+    async def enough() -> bool:
+        streams = tap.streams(since)
+        talk = {each.transport for each in streams if each.kind == "audio" and each.seen >= AUDIO}
+        show = {each.transport for each in streams if each.kind == "video" and each.seen >= VIDEO}
+        found.update(talk & show)
+        return len(talk & show) >= people
+
+    await until(enough, f"sound and picture of {people} people")
+    return found
+
+
+async def test_what_people_get_holds_no_way_around_the_encryption(tmp_path: Path) -> None:
+    given, plain = await asyncio.gather(_build(tmp_path / "given"), _plain_build(tmp_path / "plain"))
+
+    def saying(build: Path) -> set[str]:
+        files = (path for path in build.rglob("*") if path.is_file())
+        return {path.name.partition(".")[0] for path in files if UNENCRYPTED.encode() in path.read_bytes()}
+
+    assert saying(plain) == {"e2ee-worker-native", "e2ee-worker-noble"}
+    assert saying(given) == set()
+
+
+@pytest.mark.parametrize("demo", ["plain"], indirect=True)
+async def test_without_encryption_the_server_sees_and_hears_both_browsers(
+    demo: Demo, tap: Tap, in_chromium: MakeChromiumPerson, in_firefox: MakeFirefoxPerson
+) -> None:
+    await _in_a_call(demo, await in_chromium("case manager", viewport=DESK), await in_firefox("client", viewport=PHONE))
+    await _flows(tap, 2)
+    found = findings(tap.streams())
+    print(found)
+    assert len({person for person, _ in found}) == 2
+    assert len(found) == 4
+    for each in found.values():
+        assert each.decoded >= 0.95 * each.seen
+        assert each.unsealed >= 0.8 * each.seen
+
+
+async def test_with_encryption_it_never_sees_or_hears_anything(
+    demo: Demo, tap: Tap, in_chromium: MakeChromiumPerson, in_firefox: MakeFirefoxPerson
+) -> None:
+    manager = await in_chromium("case manager", viewport=DESK)
+    client = await in_firefox("client", viewport=PHONE)
+    psychologist = await in_chromium("psychologist", viewport=DESK)
+    meeting = await _in_a_call(demo, manager, client)
+    everybody: dict[str, Page] = {demo.name("case_manager"): manager, demo.client: client}
+    await _flows(tap, 2)
+
+    # Somebody comes late, and all keys change.
+    await sign_in(psychologist, demo, "psychologist")
+    mark = tap.now()
+    await join(psychologist, meeting.url)
+    everybody[demo.name("psychologist")] = psychologist
+    await all_meet(everybody)
+    await _flows(tap, 3, mark)
+
+    # Cameras go off and on again.
+    cameras = "poruch.state().producers.filter(one => one.source === 'camera' && one.paused).length"
+    for page in (manager, client):
+        await page.click("button", "Camera")
+    await psychologist.wait_for(f"{cameras} === 2")
+    mark = tap.now()
+    for page in (manager, client):
+        await page.click("button", "Camera")
+    await _flows(tap, 3, mark)
+
+    # Pages are loaded again, in both browsers.
+    mark = tap.now()
+    for page in (client, psychologist):
+        await page.reload()
+        await is_in(page)
+    await all_meet(everybody)
+    await _flows(tap, 3, mark)
+
+    # The encrypting worker ends in one browser, the media worker for all.
+    mark = tap.now()
+    await manager.evaluate(f"{ENCRYPTION}.stay.value.crypto.close()")
+    await manager.wait_for(f"{ENCRYPTION}.stay.value && {ENCRYPTION}.stage.value.name === 'in'")
+    await all_meet(everybody)
+    await _flows(tap, 3, mark)
+    epoch = await client.evaluate("poruch.state().room.media_epoch")
+    mark = tap.now()
+    for worker in demo.media_workers():
+        os.kill(worker, signal.SIGKILL)
+    await client.wait_for(f"poruch.state().room.media_epoch > {epoch}")
+    await all_meet(everybody)
+    await _flows(tap, 3, mark)
+
+    # Somebody is removed, and the keys change again.
+    await open_people(manager)
+    await manager.click("button", f"Remove: {demo.client}")
+    await manager.click_css("dialog[open] .button--danger")
+    await client.find("heading", "You are no longer in this conversation")
+    mark = tap.now()
+    assert len(await _flows(tap, 2, mark)) == 2
+
+    found = findings(tap.streams())
+    print(found)
+    assert len(found) >= 6
+    assert {kind: sum(each.decoded for (_, of), each in found.items() if of == kind) for kind in ("audio", "video")} == {
+        "audio": 0,
+        "video": 0,
+    }
+    assert not any(each.unsealed for each in found.values())
