@@ -114,6 +114,39 @@ async def test_three_browsers_see_and_hear_one_another_through_their_keys(
     }
 
 
+async def test_two_hosts_at_the_same_moment_raise_one_group_and_firefox_lets_somebody_in(
+    demo: Demo, in_chromium: MakeChromiumPerson, in_firefox: MakeFirefoxPerson
+) -> None:
+    manager = await in_chromium("case manager", viewport=DESK)
+    psychologist = await in_firefox("psychologist", viewport=DESK)
+    client = await in_chromium("client", viewport=PHONE)
+    await sign_in(manager, demo, "case_manager")
+    await sign_in(psychologist, demo, "psychologist")
+    meeting = await plan(manager, demo)
+    await asyncio.gather(
+        join(manager, meeting.url), join(psychologist, meeting.url), arrive(client, meeting.invitation)
+    )
+    await _agree(manager, psychologist)
+    await let_in(psychologist, demo.client)
+    people: dict[str, Page] = {
+        demo.name("case_manager"): manager,
+        demo.name("psychologist"): psychologist,
+        demo.client: client,
+    }
+    await all_meet(people)
+    group, _ = await _agree(*people.values())
+
+    # The first host goes; the one in Firefox goes on with the same group, and takes the first one's leaf out.
+    await manager.click("button", "Leave", exact=True)
+    await manager.find("heading", "You have left the conversation")
+    assert (await _agree(psychologist, client))[0] == group
+    await sees_and_hears(client, demo.name("psychologist"))
+    await client.reload()
+    await is_in(client)
+    await all_meet({demo.name("psychologist"): psychologist, demo.client: client})
+    await asyncio.gather(*(page.see(VERIFIED) for page in (psychologist, client)))
+
+
 async def test_names_come_from_keys_and_not_from_the_server(demo: Demo, in_chromium: MakeChromiumPerson) -> None:
     manager = await in_chromium("case manager", viewport=DESK)
     client = await in_chromium("client", viewport=PHONE)

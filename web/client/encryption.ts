@@ -9,7 +9,10 @@ import type { KnownDevices } from "./e2ee/known-devices";
 import type { Preparation } from "./e2ee/preparation";
 import { Store } from "./store";
 
-export type EncryptionStage = GroupStage | { readonly name: "starting" };
+export type EncryptionStage =
+  | GroupStage
+  /** `late`: it has not started at the first attempts. */
+  | { readonly name: "starting"; readonly late: boolean };
 
 /** Everything that ends together: with the connection's entry, or with the worker. */
 export interface Stay {
@@ -24,7 +27,7 @@ const RETRY_MS = 2_000;
 const RENEW_MS = 60_000;
 
 export class Encryption {
-  readonly stage = new Store<EncryptionStage>({ name: "starting" });
+  readonly stage = new Store<EncryptionStage>({ name: "starting", late: false });
   /** null while keys are not to be had; nothing may be sent or received then. */
   readonly stay = new Store<Stay | null>(null);
   readonly view = new Store<GroupView | null>(null);
@@ -42,6 +45,7 @@ export class Encryption {
   readonly #prepare: () => Promise<Preparation>;
   readonly #stops: (() => void)[] = [];
   #starting = false;
+  #failures = 0;
   #stopped = false;
   #retry: ReturnType<typeof setTimeout> | undefined;
   readonly #renewing: ReturnType<typeof setInterval>;
@@ -110,9 +114,11 @@ export class Encryption {
       const crypto = await CallCrypto.start(oneself, trust, curves);
       if (this.#stopped || entry !== this.#connection.entries.value) crypto.close();
       else this.#begin(entry, crypto, mayRaise);
+      this.#failures = 0;
     } catch (error) {
       if (error instanceof CredentialError) return this.halt(error.code);
       console.warn("The encryption does not start:", error);
+      this.stage.set({ name: "starting", late: ++this.#failures > 1 });
       this.#retry = setTimeout(() => this.#look(), RETRY_MS);
     } finally {
       this.#starting = false;
@@ -175,7 +181,7 @@ export class Encryption {
     this.stay.set(null);
     this.view.set(null);
     this.doubtful.set([]);
-    if (this.stage.value.name !== "stopped") this.stage.set({ name: "starting" });
+    if (this.stage.value.name !== "stopped") this.stage.set({ name: "starting", late: false });
     stay.group.end();
     stay.crypto.close();
   }

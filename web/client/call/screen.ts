@@ -251,7 +251,7 @@ export class CallScreen {
   #explain(): void {
     const { encryption, seat } = this.#parts;
     const compare = HOST_ROLES.has(seat.you.role) ? (member: Member): void => this.#talk.begin(member) : null;
-    secrecyDialog(encryption, () => this.#secret(), { compare });
+    secrecyDialog(encryption, () => this.#secret(), { compare, mayForget: seat.you.kind === "link" });
   }
 
   #drawPaused(snapshot: Snapshot): void {

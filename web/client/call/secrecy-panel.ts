@@ -1,9 +1,12 @@
 /** What the state of the encryption means, in plain words, and what is known of each person. */
 import type { Member } from "../e2ee/crypto";
+import { forgetDevice } from "../e2ee/device";
 import type { Encryption } from "../encryption";
 import { fill, h, setText } from "../ui/dom";
+import { confirmDialog } from "../ui/dialog";
 import { t } from "../ui/i18n";
 import { icon } from "../ui/icons";
+import { announce } from "../ui/live";
 import { roleName } from "../ui/roles";
 import { openDialog } from "./dialogs";
 import { standingWords, type Secrecy } from "./secrecy-words";
@@ -11,6 +14,8 @@ import { standingWords, type Secrecy } from "./secrecy-words";
 export interface SecrecyActions {
   /** null: this person does not begin a comparison. */
   compare: ((member: Member) => void) | null;
+  /** Whether this device may be forgotten here; staff have a page of their own for it. */
+  mayForget: boolean;
 }
 
 /** The state in the head of the call: always there, in words, and a press explains it. */
@@ -76,9 +81,26 @@ export function secrecyDialog(encryption: Encryption, now: () => Secrecy, action
   const stops = [encryption.view, encryption.stage, encryption.verified].map((store) =>
     (store as { subscribe: (watcher: () => void) => () => void }).subscribe(draw),
   );
-  const dialog = openDialog(t("Who can see and hear this conversation"), [state, meaning, people], () => {
+  const dialog = openDialog(t("Who can see and hear this conversation"), [state, meaning, people, actions.mayForget && forgetButton()], () => {
     for (const stop of stops) stop();
   });
+}
+
+/** For a device that others use too. The call that is running goes on: its keys are in nobody's memory but the worker's. */
+function forgetButton(): HTMLElement {
+  const forget = async (): Promise<void> => {
+    const sure = await confirmDialog({
+      title: t("Forget this device?"),
+      body: t("Its keys and the secrets of your invitations are erased here. Next time you need the whole link again."),
+      confirm: t("Forget"),
+      cancel: t("Cancel"),
+      danger: true,
+    });
+    if (!sure) return;
+    await forgetDevice();
+    announce(t("This device is forgotten."));
+  };
+  return h("p", null, h("button", { type: "button", class: "button", onclick: () => void forget() }, t("Forget this device")));
 }
 
 function meaningOf(state: Secrecy["state"]): string {

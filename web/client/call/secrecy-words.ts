@@ -28,6 +28,12 @@ export function secrecy({ stage, paused, others, isSure }: KnownSecrecy): Secrec
       words: t("Stopped, because no certified device of the team has let this one in yet"),
       picture: "warning",
     };
+  if (stage.name === "starting" && stage.late)
+    return {
+      state: "stopped",
+      words: t("Stopped, because the encryption does not start. We are trying again; you can also load the page anew."),
+      picture: "warning",
+    };
   if (stage.name !== "in") return { state: "starting", words: t("Keys are being agreed, nothing is sent yet"), picture: "clock" };
   if (others.length === 0) return { state: "alone", words: t("Encrypted, nobody else is here"), picture: "lock" };
   return others.every(isSure)
