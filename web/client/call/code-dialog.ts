@@ -3,9 +3,11 @@ import type { CodeTalk, Talk } from "../code-talk";
 import type { Code } from "../e2ee/code";
 import { fill, h, type Child } from "../ui/dom";
 import { t } from "../ui/i18n";
+import { icon, type IconName } from "../ui/icons";
 import { announce } from "../ui/live";
 
-const PICTURES = ["☀️", "🌳", "🐟", "🏠", "🐱", "🌙", "🍎", "✋", "🔑", "🚲"] as const;
+/** By digit. Drawn here, because not every device has the same pictures in its fonts. */
+const PICTURES: readonly IconName[] = ["sun", "tree", "fish", "house", "cup", "moon", "heart", "star", "key", "boat"];
 
 export class CodeDialog {
   readonly #talk: CodeTalk;
@@ -105,7 +107,7 @@ function drawn(code: Code): HTMLElement {
         "span",
         { class: "code__digit" },
         h("span", null, String(digit)),
-        h("span", { class: "code__picture", "aria-hidden": "true" }, PICTURES[digit] ?? ""),
+        icon(PICTURES[digit] ?? "sun"),
       ),
     ),
   );

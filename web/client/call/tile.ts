@@ -123,6 +123,7 @@ function describe(view: TileView): State[] {
       : person.phase === "in" &&
         view.microphone === "off" && { words: t("Microphone off"), picture: "microphone-off", tone: "plain" },
     person.phase === "in" &&
+      view.keys === "open" &&
       view.microphone === "none" && { words: t("No microphone"), picture: "microphone-off", tone: "plain" },
   ];
   return states.filter((state): state is State => state !== false);
