@@ -8,6 +8,7 @@ import secrets
 
 from aiohttp import web
 
+from server.http import cors
 from server.http.context import SECRETS, SETTINGS, SIGNED_IN
 from server.http.errors import Handler, Problem
 from server.i18n import N_
@@ -25,7 +26,7 @@ class WrongOrigin(Problem):
 
     status = 403
     code = "wrong_origin"
-    text = N_("This page may not connect to the meeting.")
+    text = N_("This page may not connect to the conversation.")
 
 
 class ForeignRequest(Problem):
@@ -72,9 +73,9 @@ async def middleware(request: web.Request, handler: Handler) -> web.StreamRespon
     """Check every request that may change something; no view can forget it."""
     if request.method not in SAFE:
         if request.path.startswith("/api/"):
-            if not from_us(request):
+            if not from_us(request) and not cors.from_call_host(request):
                 raise WrongOrigin
-            # JSON cannot be sent across sites without asking first (CORS), and we never answer that question.
+            # JSON cannot be sent across sites without asking first, and only hosts of the call page are told yes (CORS).
             if request.content_type != "application/json":
                 raise Problem("json_only", status=415)
         else:

@@ -29,11 +29,11 @@ MOMENTS: Mapping[Tag, str] = {
     Tag.MUTED: N_("The sound of %(name)s was turned off for all"),
     Tag.HELPER_STATED: N_("%(name)s: somebody is with this person"),
     Tag.HOST_CHANGED: N_("%(name)s became the host"),
-    Tag.LOCKED: N_("The meeting was closed to newcomers"),
-    Tag.UNLOCKED: N_("The meeting was opened to newcomers again"),
+    Tag.LOCKED: N_("The session was closed to newcomers"),
+    Tag.UNLOCKED: N_("The session was opened to newcomers again"),
     Tag.MEDIA_PAUSED: N_("Sound and picture were paused: nobody of the team was there"),
     Tag.MEDIA_RESUMED: N_("Sound and picture went on"),
-    Tag.ENDED: N_("The meeting ended"),
+    Tag.ENDED: N_("The session ended"),
     Tag.VERIFIED: N_("%(name)s was verified by the spoken code"),
     Tag.MISMATCH: N_("The spoken code did not match for %(name)s"),
     Tag.KEYS_REFUSED: N_("A key that claimed to belong to %(name)s was refused"),
@@ -73,7 +73,7 @@ ENDS: Mapping[Tag, str] = {
     Tag.LEFT: N_("left"),
     Tag.DROPPED: N_("connection broke"),
     Tag.REMOVED: N_("removed"),
-    Tag.ENDED: N_("meeting ended"),
+    Tag.ENDED: N_("session ended"),
 }
 
 

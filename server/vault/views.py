@@ -25,7 +25,7 @@ from server.vault.service import Code, VaultError
 MAX_BYTES = 200 * 1024
 MAX_ENTRIES = 32
 
-_DAMAGED = N_("What this browser sent about the call's secrets is damaged. Load the page again.")
+_DAMAGED = N_("What this browser sent for the links of this appointment is damaged. Load the page again.")
 REFUSED: Mapping[Code, tuple[int, str]] = {
     "malformed": (400, _DAMAGED),
     "bad_signature": (400, _DAMAGED),
@@ -35,9 +35,9 @@ REFUSED: Mapping[Code, tuple[int, str]] = {
     "not_on_team": (403, N_("You are not in the team of this case.")),
     "may_not_seal": (403, N_("Your role does not include this.")),
     "may_not_begin": (403, N_("Your role does not include this.")),
-    "unknown_seat": (409, N_("This person is not part of the meeting.")),
+    "unknown_seat": (409, N_("This person is not invited to this appointment.")),
     "unknown_recipient": (409, N_("The team's devices have changed meanwhile. Please try again.")),
-    "vault_full": (409, N_("Too many secrets are kept for this appointment already.")),
+    "vault_full": (409, N_("Too many invitations are kept for this appointment already.")),
 }
 """Status and text."""
 

@@ -322,7 +322,7 @@ async def test_a_spoken_code_verifies_a_device_and_two_wrong_ones_stop_the_call(
         await page.see("The conversation is stopped")
         await page.wait_for(f"{ENCRYPTION}.stay.value === null && document.querySelectorAll('audio').length === 0")
         await page.click_css(".code-dialog .button--main")
-        await page.see("Stopped, because the spoken code did not match twice")
+        await page.see("Stopped, because two spoken codes did not match")
 
 
 async def _shown(page: Page) -> str:

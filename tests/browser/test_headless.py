@@ -25,7 +25,7 @@ async def test_media_without_keys_is_not_even_asked_for(demo: Demo, in_chromium:
     await manager.wait_for("poruch.state().producers.length === 4")
     # Nobody's key speaks for it: there is no name, no picture and no voice.
     await manager.see("Not recognised yet")
-    await manager.see("Catching up with the keys")
+    await manager.see("Sound and picture come in a moment")
     assert await manager.evaluate("poruch.stats().then(streams => streams.length)") == 0
     assert await manager.evaluate("document.querySelectorAll('audio').length") == 0
     await headless.close()

@@ -72,7 +72,7 @@ async def test_a_second_tab_takes_the_seat_and_the_first_offers_to_move_back(
     await is_in(second)
     await sees_and_hears(manager, demo.client)
     await client.find("heading", "The conversation is open in another window")
-    await client.click("button", "Move the call here")
+    await client.click("button", "Move the conversation here")
     await is_in(client)
     await sees_and_hears(manager, demo.client)
     await second.find("heading", "The conversation is open in another window")

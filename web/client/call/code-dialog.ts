@@ -133,7 +133,7 @@ function endWords({ outcome, showing }: Talk & { part: "ended" }): string {
         ? t("Sound and picture are paused. Perhaps it was misheard: compare one fresh code.")
         : t("Sound and picture are paused. Perhaps it was misheard: please wait for a fresh code.");
     case "stopped":
-      return t("The codes did not match. Somebody may stand between you. Please phone each other.");
+      return t("The codes did not match. Somebody else may be listening. Please phone each other.");
   }
 }
 

@@ -107,7 +107,7 @@ function disturbance(code: string, text: string): Words {
         picture: "screen",
         title: t("The conversation is open in another window"),
         lines: [t("Look for the other window on this device. Or continue here.")],
-        again: t("Move the call here"),
+        again: t("Move the conversation here"),
       };
     case "moved_device":
       return {

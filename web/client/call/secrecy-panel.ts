@@ -91,7 +91,7 @@ function forgetButton(): HTMLElement {
   const forget = async (): Promise<void> => {
     const sure = await confirmDialog({
       title: t("Forget this device?"),
-      body: t("Its keys and the secrets of your invitations are erased here. Next time you need the whole link again."),
+      body: t("Its keys are erased, also those that came with your invitations. Next time you need the whole link from the invitation again."),
       confirm: t("Forget"),
       cancel: t("Cancel"),
       danger: true,

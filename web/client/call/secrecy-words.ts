@@ -31,10 +31,10 @@ export function secrecy({ stage, paused, others, isSure }: KnownSecrecy): Secrec
   if (stage.name === "starting" && stage.late)
     return {
       state: "stopped",
-      words: t("Stopped, because the encryption does not start. We are trying again; you can also load the page anew."),
+      words: t("Stopped, because the encryption does not start. We are trying again; you can also load the page again yourself."),
       picture: "warning",
     };
-  if (stage.name !== "in") return { state: "starting", words: t("Keys are being agreed, nothing is sent yet"), picture: "clock" };
+  if (stage.name !== "in") return { state: "starting", words: t("Encryption is starting, nothing is sent yet"), picture: "clock" };
   if (others.length === 0) return { state: "alone", words: t("Encrypted, nobody else is here"), picture: "lock" };
   return others.every(isSure)
     ? { state: "verified", words: t("Encrypted and verified"), picture: "lock" }
@@ -45,7 +45,7 @@ export function secrecy({ stage, paused, others, isSure }: KnownSecrecy): Secrec
 export function stopWords(reason: string): string {
   switch (reason) {
     case "mismatch":
-      return t("Stopped, because the spoken code did not match twice");
+      return t("Stopped, because two spoken codes did not match");
     case "bypassed":
       return t("Stopped, because sound or picture would have left this device unlocked");
     case "refused_group":
@@ -53,7 +53,7 @@ export function stopWords(reason: string): string {
     case "wrong_organisation":
       return t("Stopped, because the server names another organisation than your invitation does");
     default:
-      return t("Stopped, because somebody who may not tried to change who is in the conversation");
+      return t("Stopped, because somebody tried without permission to change who is in the conversation");
   }
 }
 

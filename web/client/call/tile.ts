@@ -113,7 +113,7 @@ function describe(view: TileView): State[] {
   const states: (State | false)[] = [
     person.phase === "lost" && { words: lostWords(person, view.zone), picture: "clock", tone: "warn" },
     person.phase === "in" &&
-      view.keys === "catching_up" && { words: t("Catching up with the keys"), picture: "lock", tone: "warn" },
+      view.keys === "catching_up" && { words: t("Sound and picture come in a moment"), picture: "lock", tone: "warn" },
     person.phase === "in" && view.keys === "stopped" && { words: t("Stopped"), picture: "lock", tone: "warn" },
     person.phase === "in" && view.weak && { words: t("Weak connection"), picture: "warning", tone: "warn" },
     view.host && { words: t("Host"), picture: "hand", tone: "plain" },

@@ -48,7 +48,7 @@ function sorry(frame: Frame, reason: ProofFailure): Promise<void> {
       text(t("Nothing was sent. You have other ways:")),
       steps([
         platform() === "ios"
-          ? t("Update this device, or open the link on another phone or computer.")
+          ? t("Update this device: look for “Software Update” in its settings.")
           : t("Open the link in a new version of Chrome, Firefox or Edge."),
         t("Open the link on another device."),
         t("Phone us: we find another way together, by phone or in person."),
@@ -66,7 +66,7 @@ function why(reason: ProofFailure): string {
       return t("It would send sound and picture without locking them first.");
     case "silent":
     case "failed":
-      return t("The trial did not succeed. Perhaps another program or a setting prevents it.");
+      return t("The check did not succeed. Perhaps another program or a setting prevents it.");
   }
 }
 
