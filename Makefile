@@ -19,7 +19,7 @@ CATALOG_SOURCES := $(wildcard web/locale/*/LC_MESSAGES/*.po) $(wildcard web/cata
 LOCKS := requirements/runtime requirements/dev requirements/node
 step = @printf '\033[1m==> %s\033[0m\n' '$(1)'
 
-.PHONY: help setup serve check test test-fast screenshots format lock catalogs system clean
+.PHONY: help setup serve check test test-fast screenshots format lock catalogs system clean release-hashes static-client bench-encryption
 
 help: ## List every target.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -60,6 +60,16 @@ screenshots: setup system ## Walk the demo, keep a picture of every page in var/
 	$(call step,pictures)
 	@$(BIN)/python -m tests.support.screenshots var/pictures
 	@for picture in docs/pictures/*.png; do cp "var/pictures/$${picture##*/}" "$$picture"; done
+
+release-hashes: $(STAMPS)/npm $(STAMPS)/catalogs ## List SHA-256 and integrity of every file that a call page loads (with SERVER=https://… as a static host has it).
+	@cd web && node release.mjs $(if $(SERVER),--server=$(SERVER))
+
+static-client: $(STAMPS)/npm $(STAMPS)/catalogs ## Put the call page for another host into TO=directory; it belongs to SERVER=https://….
+	@test -n '$(SERVER)' && test -n '$(TO)' || { echo 'say which: make static-client SERVER=https://poruch.example.org TO=var/static-client'; exit 1; }
+	@cd web && node release.mjs --server=$(SERVER) --to='$(abspath $(TO))'
+
+bench-encryption: setup system ## Measure what the encryption costs in both browsers; keeps bench/results/encryption.json.
+	@$(BIN)/python -m bench.encryption
 
 format: setup ## Put Python into its one format, and mend what ruff can mend.
 	@$(BIN)/ruff check --fix . ; $(BIN)/ruff format .

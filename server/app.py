@@ -19,7 +19,7 @@ from server.devices import api as device_api
 from server.devices import views as devices
 from server.files import DIST
 from server.health import DRAIN, Drain
-from server.http import csrf, problems, security
+from server.http import cors, csrf, problems, security
 from server.http.context import CATALOGS, DATABASE, JINJA, SECRETS, SETTINGS, TEAM_ROLE
 from server.http.guard import RefusalRecorder
 from server.http.limits import LIMITS, Limits
@@ -45,6 +45,7 @@ def build(settings: Settings, secrets: Secrets) -> web.Application:
         middlewares=[
             logs.middleware,
             metrics.middleware,
+            cors.middleware,
             problems.middleware(RefusalRecorder()),
             sign_ins.middleware,
             csrf.middleware,

@@ -109,7 +109,7 @@ async def build_demo(database: Database, settings: Settings, keys: Secrets) -> D
         client=[
             ClientLink(
                 alias=seat.name,
-                invitation_url=links.url(settings.base_url, key, seat.id, seat.link_version)
+                invitation_url=links.url(settings.call_page, key, seat.id, seat.link_version)
                 + f"&{own.link_fragment(current.id, seat.id, seat.link_version)}",
             )
             for seat in invited

@@ -60,7 +60,7 @@ def compose(app: web.Application) -> None:
         rooms,
         app[SECRETS].derive(tickets.KEY_PURPOSE),
         text,
-        origins=settings.origins,
+        origins=settings.origins | settings.call_hosts,
         address=client_address,
         default_language=settings.default_language,
     )

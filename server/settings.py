@@ -48,6 +48,12 @@ class Settings(BaseSettings):
     other_origins: Words = Field(
         [], description="Further addresses under which browsers may open the same server, with commas between."
     )
+    call_url: str = Field(
+        "", description="Address of the call page, when another host serves it; empty means this server's own."
+    )
+    client_origins: Words = Field(
+        [], description="Further addresses of hosts that serve the call page for this server, with commas between."
+    )
     listen_host: str = Field("127.0.0.1", description="Address that the pages listen on.")
     listen_port: int = Field(8080, ge=0, le=65535, description="TCP port of the pages; 0 takes a free one.")
     tls_cert: Path | None = Field(None, description="Certificate chain (PEM), when this server speaks HTTPS itself.")
@@ -93,7 +99,7 @@ class Settings(BaseSettings):
         del dotenv_settings, file_secret_settings
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, config_file())
 
-    @field_validator("other_origins", "media_announced", "languages", mode="before")
+    @field_validator("other_origins", "client_origins", "media_announced", "languages", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
         return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
@@ -108,7 +114,15 @@ class Settings(BaseSettings):
     def _is_origin(cls, value: str) -> str:
         return _origin(value)
 
-    @field_validator("other_origins")
+    @field_validator("call_url")
+    @classmethod
+    def _is_page(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if value and (parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment):
+            raise ValueError(f"“{value}” is not an address like https://call.example.org/call.html")
+        return value
+
+    @field_validator("other_origins", "client_origins")
     @classmethod
     def _are_origins(cls, value: list[str]) -> list[str]:
         return [_origin(each) for each in value]
@@ -152,6 +166,18 @@ class Settings(BaseSettings):
     def origins(self) -> frozenset[str]:
         """Origins whose pages may post forms and open sockets here."""
         return frozenset({self.base_url, *self.other_origins})
+
+    @property
+    def call_page(self) -> str:
+        """The address of the call page, which invitation links and the team's own way into a call lead to."""
+        return self.call_url or f"{self.base_url}/call"
+
+    @property
+    def call_hosts(self) -> frozenset[str]:
+        """Origins of other hosts whose call page may speak for people here."""
+        parts = urlsplit(self.call_url)
+        named = {_origin(f"{parts.scheme}://{parts.netloc}")} if self.call_url else set()
+        return frozenset({*named, *self.client_origins}) - self.origins
 
     @property
     def zone(self) -> ZoneInfo:

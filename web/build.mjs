@@ -14,6 +14,9 @@ const elsewhere = process.argv.find((word) => word.startsWith("--out="))?.slice(
 // Built aside and moved at the end, so that a server that is running never sees half a build.
 const DIST = elsewhere ?? join(WEB, `.dist-${process.pid}`);
 const readable = process.argv.includes("--readable");
+// For a static host elsewhere: the address of the server that its call page belongs to.
+const server = process.argv.find((word) => word.startsWith("--server="))?.slice("--server=".length) ?? "";
+if (server && new URL(server).origin !== server) throw new Error(`--server=${server} is not like https://poruch.example.org`);
 // Switches that only tests may have, such as the older way to encoded frames; never in what people get.
 const forTests = process.argv.includes("--for-tests");
 // `--instead=client/a=../tests/b.ts`: a test's module in the place of one of ours, which knows nothing of it.
@@ -82,11 +85,15 @@ const instead = {
 };
 
 async function bundle(entries, define) {
+  // esbuild's names depend on the way from its results to their sources: so that the same sources give the same names,
+  // it is always told the same place, wherever the files go.
+  const told = join(WEB, "dist");
   const result = await build({
     absWorkingDir: WEB,
     entryPoints: entries.filter((entry) => existsSync(join(WEB, entry))),
-    outdir: DIST,
+    outdir: told,
     outbase: WEB,
+    write: false,
     entryNames: "[name].[hash]",
     assetNames: "[name].[hash]",
     bundle: true,
@@ -102,8 +109,13 @@ async function bundle(entries, define) {
     plugins: [ownFont, instead],
     logLevel: "warning",
   });
+  for (const { path, contents } of result.outputFiles) {
+    const file = join(DIST, relative(told, path));
+    mkdirSync(dirname(file), { recursive: true });
+    writeFileSync(file, contents);
+  }
   for (const [path, output] of Object.entries(result.metafile.outputs)) {
-    const file = relative(DIST, join(WEB, path));
+    const file = relative(told, join(WEB, path));
     if (output.entryPoint) manifest[basename(output.entryPoint).replace(/\.ts$/, ".js")] = file;
     else if (/\.(woff2|svg|png)$/.test(file)) manifest[file.replace(/\.[A-Z0-9]{8}(\.\w+)$/, "$1")] = file;
   }
@@ -133,7 +145,8 @@ async function workers() {
 }
 
 function callPage() {
-  const page = readFileSync(join(WEB, "call.html"), "utf8").replace(/%(integrity:)?([\w./-]+)%/g, (_, wanted, logical) => {
+  const source = readFileSync(join(WEB, "call.html"), "utf8").replace("%server%", server);
+  const page = source.replace(/%(integrity:)?([\w./-]+)%/g, (_, wanted, logical) => {
     const file = manifest[logical];
     if (file === undefined) throw new Error(`call.html names ${logical}, which was not built`);
     return wanted ? integrity(file) : file;

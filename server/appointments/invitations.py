@@ -99,7 +99,9 @@ async def print_page(request: web.Request) -> web.Response:
         seat = await _seat(request, session, appointment)
     if not seat.by_link or seat.revoked_at is not None:
         raise NotFound
-    link = links.url(settings(request).base_url, secrets(request).derive(links.KEY_PURPOSE), seat.id, seat.link_version)
+    link = links.url(
+        settings(request).call_page, secrets(request).derive(links.KEY_PURPOSE), seat.id, seat.link_version
+    )
     return render(
         request,
         "appointments/print.html",

@@ -62,9 +62,9 @@ def parse(key: bytes, token: str) -> Link:
     return Link(body[:-1].hex(), body[-1])
 
 
-def url(base_url: str, key: bytes, seat_id: str, version: int) -> str:
+def url(call_page: str, key: bytes, seat_id: str, version: int) -> str:
     """The whole invitation link; the token stays after the ``#``, which no server sees and no log keeps."""
-    return f"{base_url.rstrip('/')}/call#i={make(key, seat_id, version)}"
+    return f"{call_page}#i={make(key, seat_id, version)}"
 
 
 def _mac(key: bytes, body: bytes) -> bytes:

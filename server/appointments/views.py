@@ -204,7 +204,7 @@ async def join(request: web.Request) -> web.Response:
         {"seat": seat.id, "nonce": new_id()},
         now + ENTRY_CODE_LIVES,
     )
-    raise web.HTTPSeeOther(f"/call#c={code}")
+    raise web.HTTPSeeOther(f"{settings(request).call_url or '/call'}#c={code}")
 
 
 async def show_move(request: web.Request) -> web.Response:
@@ -281,7 +281,7 @@ def _invitation(request: web.Request, seat: Seat) -> Mapping[str, str] | None:
     if seat.revoked_at is not None:
         return None
     key = secrets(request).derive(links.KEY_PURPOSE)
-    link = links.url(settings(request).base_url, key, seat.id, seat.link_version)
+    link = links.url(settings(request).call_page, key, seat.id, seat.link_version)
     return {"link": link, "qr": qr.svg(link)}
 
 

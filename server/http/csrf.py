@@ -75,7 +75,7 @@ async def middleware(request: web.Request, handler: Handler) -> web.StreamRespon
         if request.path.startswith("/api/"):
             if not from_us(request) and not cors.from_call_host(request):
                 raise WrongOrigin
-            # JSON cannot be sent across sites without asking first, and only hosts of the call page are told yes (CORS).
+            # JSON cannot be sent across sites without asking first, and only hosts of the call page are told yes.
             if request.content_type != "application/json":
                 raise Problem("json_only", status=415)
         else:

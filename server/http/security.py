@@ -14,6 +14,8 @@ def content_policy(settings: Settings) -> str:
     """The Content-Security-Policy of all pages."""
     # Older Safari does not count a WebSocket of the same origin as 'self', so it is named.
     sockets = " ".join(sorted(origin.replace("http", "ws", 1) for origin in settings.origins))
+    # Browsers hold a form's redirects to the same rule, and "Join" leads to the call page.
+    forms = " ".join(["'self'", *sorted(settings.call_hosts)])
     return "; ".join(
         (
             "default-src 'none'",
@@ -25,7 +27,7 @@ def content_policy(settings: Settings) -> str:
             "font-src 'self'",
             "worker-src 'self' blob:",
             "manifest-src 'self'",
-            "form-action 'self'",
+            f"form-action {forms}",
             "frame-ancestors 'none'",
             "base-uri 'none'",
         )

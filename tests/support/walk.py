@@ -66,7 +66,7 @@ async def join(page: Page, url: str) -> None:
     """From the appointment's page into the call, as a member of the team."""
     await page.goto(url)
     await page.click("button", "Join")
-    await page.wait_for("location.pathname === '/call'")
+    await page.wait_for("location.pathname.startsWith('/call')")
     await in_english(page)
     await page.click("button", "Join", exact=True)
     await is_in(page)

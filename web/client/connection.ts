@@ -2,6 +2,7 @@
 
 import { io, type Socket } from "socket.io-client";
 
+import { serverOrigin } from "./server";
 import { Store } from "./store";
 import {
   ProtocolError,
@@ -67,7 +68,7 @@ export class Connection {
   /** `freshTicket` is asked before every attempt to connect; a ProtocolError from it means that the seat is no longer to be had. */
   constructor(device: string, freshTicket: () => Promise<string>) {
     this.#device = device;
-    this.#socket = io(location.origin, {
+    this.#socket = io(serverOrigin(), {
       path: "/socket",
       transports: ["websocket"],
       reconnectionDelay: 500,

@@ -1,5 +1,6 @@
 // This browser's claim to a seat: the invitation or entry code in the address, the device, and the token that resumes.
 
+import { atServer } from "./server";
 import { language } from "./ui/i18n";
 import { ProtocolError, type SeatReply } from "./types";
 
@@ -92,7 +93,7 @@ export class SeatClaim {
   async #post(proof: object): Promise<SeatReply> {
     let reply: Response;
     try {
-      reply = await fetch("/api/seat", {
+      reply = await fetch(atServer("/api/seat"), {
         method: "POST",
         headers: { "Content-Type": "application/json" },
         // The first answer says which language the invitation is in; from then on the server's words follow the page's.

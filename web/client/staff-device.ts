@@ -3,6 +3,7 @@
 import { canon, utf8 } from "./e2ee/bytes";
 import type { Certificate } from "./e2ee/credential";
 import { keepCertificate, signWith, type DeviceKeys } from "./e2ee/device";
+import { atServer } from "./server";
 
 export interface OwnDevice {
   readonly id: string;
@@ -54,7 +55,7 @@ export const postJson = <T>(path: string, body: object, csrf: string): Promise<T
 async function request<T>(path: string, options: RequestInit): Promise<T> {
   let answer: unknown;
   try {
-    answer = await (await fetch(path, { ...options, cache: "no-store" })).json();
+    answer = await (await fetch(atServer(path), { ...options, cache: "no-store", credentials: "include" })).json();
   } catch {
     throw new ServerRefusal("offline", "");
   }

@@ -42,7 +42,10 @@ def test_it_refuses_to_make_a_version_that_does_not_fit(version: int) -> None:
 
 
 def test_it_puts_the_token_behind_the_hash_where_no_server_sees_it() -> None:
-    assert url("https://poruch.example.org/", KEY, SEAT, 1) == f"https://poruch.example.org/call#i={make(KEY, SEAT, 1)}"
+    assert (
+        url("https://poruch.example.org/call", KEY, SEAT, 1)
+        == f"https://poruch.example.org/call#i={make(KEY, SEAT, 1)}"
+    )
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 /** The page after which nothing follows by itself: a link that does not work, a seat that was closed, the end. */
 import { buttons, Frame, mainButton, phoneLink, steps, type View } from "../lobby/frame";
+import { atServer } from "../server";
 import { h, type Child } from "../ui/dom";
 import { t } from "../ui/i18n";
 import { wordsFor, type Words } from "./ending-words";
@@ -46,8 +47,8 @@ function staffLinks(appointment: string): HTMLElement {
   const link = (href: string, words: string): HTMLElement =>
     h("a", { class: "lobby__button lobby__button--quiet", href }, words);
   return buttons(
-    appointment !== "" && link(`/sessions/${encodeURIComponent(appointment)}`, t("Session record")),
-    link("/", t("To my appointments")),
+    appointment !== "" && link(atServer(`/sessions/${encodeURIComponent(appointment)}`), t("Session record")),
+    link(atServer("/"), t("To my appointments")),
   );
 }
 

@@ -1,5 +1,6 @@
 // What a device brings into an encrypted call: its keys, its secrets, and against what it judges the others.
 
+import { atServer } from "../server";
 import type { SeatReply } from "../types";
 import { toBase64url } from "./bytes";
 import {
@@ -102,7 +103,7 @@ function organisationOf(certificate: Certificate): string | null {
 }
 
 async function serverTrust(): Promise<ServerTrust> {
-  const reply = await fetch("/api/trust", { credentials: "omit", cache: "no-store" });
+  const reply = await fetch(atServer("/api/trust"), { credentials: "omit", cache: "no-store" });
   if (!reply.ok) throw new Error(`Whom to trust is not known: ${reply.status}`);
   return (await reply.json()) as ServerTrust;
 }

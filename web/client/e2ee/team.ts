@@ -1,5 +1,6 @@
 // The secrets of an appointment as the team keeps them: opened on this device, made when there are none, sealed again for devices that lack them.
 
+import { atServer } from "../server";
 import type { Role } from "../types";
 import { random, toBase64url, type Bytes } from "./bytes";
 import type { Certificate } from "./credential";
@@ -142,7 +143,7 @@ function has(entry: VaultEntry, fingerprint: string): boolean {
 async function request<T>(path: string, options: RequestInit): Promise<T> {
   let reply: Response;
   try {
-    reply = await fetch(path, { ...options, cache: "no-store", credentials: "same-origin" });
+    reply = await fetch(atServer(path), { ...options, cache: "no-store", credentials: "include" });
   } catch {
     throw new VaultUnavailable("The vault cannot be reached.");
   }
