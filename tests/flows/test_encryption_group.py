@@ -1,0 +1,180 @@
+"""The group of a call, as the client's own code keeps it with a real server: all converge, whatever comes between."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from consent.database import Database
+from consent.events import Tag
+from consent.policy import Role
+from media.pool import MediaPool
+from rooms.plan import PlannedSeat
+from tests.flows.group_people import APPOINTMENT, GroupPerson, Team, converge
+from tests.flows.meeting import MEDIA, House
+from tests.support.keys_process import KeysProcess
+from tests.unit.rooms.people import CLIENT, GUEST, INTERPRETER, MANAGER, PSYCHOLOGIST
+
+CROWD = [f"{number:016x}" for number in range(100, 108)]
+
+
+@pytest.fixture
+async def process() -> AsyncIterator[KeysProcess]:
+    process = await KeysProcess.start()
+    yield process
+    await process.close()
+
+
+@pytest.fixture
+async def team(tmp_path: Path, process: KeysProcess) -> AsyncIterator[Team]:
+    database = Database.in_file(tmp_path / "rooms.sqlite3")
+    house = House(database, MediaPool(MEDIA))
+    invited = house.plans[APPOINTMENT]
+    crowd = tuple(PlannedSeat(seat, Role.HELPER, f"Helper {seat[-2:]}", by_link=True) for seat in CROWD)
+    house.plans[APPOINTMENT] = replace(invited, seats=invited.seats + crowd)
+    await house.start()
+    yield await Team.gather(house, process)
+    await house.stop()
+    await database.close()
+
+
+async def call_of(team: Team, *seats: str) -> list[GroupPerson]:
+    """A call of these people, the first of whom is the host."""
+    host = await team.join(MANAGER)
+    others = [await team.join(seat, None if seat in team.certificates else host) for seat in seats]
+    await converge(host, *others)
+    return [host, *others]
+
+
+def committed(epoch: int) -> Any:
+    """Whether a delivery is the commit that was built on this epoch."""
+    return lambda event, data: event == "mls.committed" and data["epoch"] == epoch
+
+
+async def test_it_knows_everybody_by_what_they_have_proven(team: Team) -> None:
+    host, client, psychologist = await call_of(team, CLIENT, PSYCHOLOGIST)
+    for person in (host, client, psychologist):
+        assert person.keys.standing(PSYCHOLOGIST) == "certified"
+    assert host.keys.standing(CLIENT) == "invited"
+    await client.keys.say("hello")
+    await host.keys.until(lambda: host.keys.messages)
+    assert host.keys.messages[0]["payload"] == "hello"
+    assert host.keys.messages[0]["from"]["seat"] == CLIENT
+
+
+async def test_two_of_the_staff_commit_at_the_same_moment(team: Team) -> None:
+    host, psychologist = await call_of(team, PSYCHOLOGIST)
+    release = [person.hold("mls.commit") for person in (host, psychologist)]
+    asked = [len(person.answers("mls.commit")) for person in (host, psychologist)]
+    client = await team.join(CLIENT, host)
+    for person, before in zip((host, psychologist), asked, strict=True):
+        await person.until(lambda person=person, before=before: len(person.answers("mls.commit")) > before)
+    for each in release:
+        each.set()
+    await converge(host, psychologist, client)
+    outcomes = [
+        person.answers("mls.commit")[before] for person, before in zip((host, psychologist), asked, strict=True)
+    ]
+    assert sorted(outcomes) == ["epoch_taken", "ok"]
+
+
+async def test_eight_people_join_at_once(team: Team) -> None:
+    [host] = await call_of(team)
+    crowd = [await team.come(seat, host) for seat in CROWD]
+    await asyncio.gather(*(team.bring_keys(person) for person in crowd))
+    await converge(host, *crowd)
+
+
+async def test_a_member_leaves_during_a_commit(team: Team) -> None:
+    host, client, psychologist = await call_of(team, CLIENT, PSYCHOLOGIST)
+    release = host.hold("mls.commit")
+    guest = await team.join(GUEST, host)
+    await host.until_held("mls.commit")
+    await client.ask("room.leave")
+    await host.until_other(CLIENT, phase="left")
+    release.set()
+    await converge(host, psychologist, guest)
+
+
+async def test_whoever_is_being_added_is_gone_before_the_commit_arrives(team: Team) -> None:
+    host, psychologist = await call_of(team, PSYCHOLOGIST)
+    release = host.hold("mls.commit")
+    client = await team.join(CLIENT, host)
+    await host.until_held("mls.commit")
+    await client.ask("room.leave")
+    await host.until_other(CLIENT, phase="left")
+    release.set()
+    await host.until(lambda: host.held_outcome("mls.commit") == "not_asked")
+    guest = await team.join(GUEST, host)
+    await converge(host, psychologist, guest)
+
+
+async def test_the_only_worker_reloads_in_a_call_of_two(team: Team) -> None:
+    host, client = await call_of(team, CLIENT)
+    old = await converge(host, client)
+    await host.keys.close()
+    await host.drop()
+    again = await team.join(MANAGER)
+    group, _, _ = await converge(again, client)
+    assert group != old[0]
+    assert Tag.REKEYED in await team.house.tags(MANAGER)
+
+
+async def test_the_client_reloads_and_is_added_again_without_knocking(team: Team) -> None:
+    host, client, psychologist = await call_of(team, CLIENT, PSYCHOLOGIST)
+    group, epoch, _ = await converge(host, client, psychologist)
+    await client.keys.close()
+    await client.drop()
+    again = await team.join(CLIENT)
+    assert (await converge(host, again, psychologist))[:2] == (group, epoch + 1)
+
+
+async def test_a_member_who_stalls_holds_nobody_up(team: Team) -> None:
+    host, client, psychologist = await call_of(team, CLIENT, PSYCHOLOGIST)
+    client.catch = lambda _event, _data: True
+    client.hold("mls.ack")
+    guest = await team.join(GUEST, host)
+    everybody = (host, psychologist, guest)
+    await host.keys.until(lambda: len({each.keys.at for each in everybody}) == 1 and host.keys.seats >= {GUEST, CLIENT})
+    # Nobody is told that all have the keys, and yet all go over to them.
+    assert host.keys.view
+    epoch = host.keys.view["epoch"]
+    await host.keys.until(lambda: all(each.keys.frames.sending == epoch for each in everybody))
+    assert ("mls.epoch_ready", {"group": host.keys.view["group"], "epoch": epoch}) not in host.heard
+    assert client.keys.view
+    assert client.keys.view["epoch"] == epoch - 1
+
+
+async def test_the_last_certified_worker_follows_when_the_first_stalls(team: Team) -> None:
+    host, psychologist, interpreter = await call_of(team, PSYCHOLOGIST, INTERPRETER)
+    host.catch = lambda _event, _data: True
+    client = await team.join(CLIENT, host)
+    await psychologist.keys.until(lambda: psychologist.keys.seats >= {CLIENT, INTERPRETER})
+    await client.keys.until(lambda: client.keys.at == interpreter.keys.at == psychologist.keys.at)
+
+
+async def test_a_server_that_withholds_a_commit_parts_nobody_else(team: Team) -> None:
+    host, client, psychologist = await call_of(team, CLIENT, PSYCHOLOGIST)
+    _, epoch, _ = await converge(host, client, psychologist)
+    client.catch = committed(epoch)
+    guest = await team.join(GUEST, host)
+    await host.keys.until(lambda: host.keys.at == psychologist.keys.at == guest.keys.at)
+    assert client.keys.view
+    assert client.keys.view["epoch"] == epoch
+
+
+async def test_commits_that_arrive_in_another_order(team: Team) -> None:
+    host, client, psychologist = await call_of(team, CLIENT, PSYCHOLOGIST)
+    client.catch = lambda event, _data: event == "mls.committed"
+    guest = await team.join(GUEST, host)
+    await guest.keys.until(lambda: guest.keys.at is not None)
+    interpreter = await team.join(INTERPRETER)
+    await client.until(lambda: len(client.caught) == 2)
+    client.let_through(*reversed(client.caught))
+    client.catch = lambda _event, _data: False
+    await converge(host, client, psychologist, guest, interpreter)
