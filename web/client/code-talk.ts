@@ -74,10 +74,9 @@ export class CodeTalk {
 
   #queue(work: () => Promise<void>): void {
     this.#tail = this.#tail.then(work).catch((error: unknown) => {
-      if (error instanceof CodeError && error.code !== "wrong_reveal" && error.code !== "too_many_rounds") return;
       console.warn("Spoken code:", error);
-      // Somebody in between has tried more often than chance allows.
-      if (error instanceof CodeError) this.#fail();
+      // Somebody in between has changed a number after seeing the other one.
+      if (error instanceof CodeError && error.code === "wrong_reveal") this.#fail();
     });
   }
 
@@ -143,6 +142,7 @@ export class CodeTalk {
     this.state.set({ part: "ended", with: other, outcome, showing });
     if (outcome === "verified") {
       this.#missed.delete(other.device);
+      this.#answered.delete(other.device);
       this.#encryption.paused.set(false);
       await this.#encryption.verify(other);
       return;

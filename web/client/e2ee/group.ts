@@ -3,8 +3,9 @@
 import type { Connection } from "../connection";
 import { Store } from "../store";
 import { ProtocolError, type DeliveryState, type Deliveries, type ReportWhat, type Snapshot } from "../types";
-import { HOST_ROLES, type Identity } from "./credential";
-import { CryptoRefused, type CallCrypto, type GroupView, type Member, type ReceivedMessage } from "./crypto";
+import type { Identity } from "./credential";
+import { CryptoRefused, type CallCrypto, type GroupView, type ReceivedMessage } from "./crypto";
+import { asking, isDeserted, leaving, turn, type Asking } from "./turns";
 
 export type GroupStage =
   /** This device has no keys yet; `late` when nobody has added it for a while. */
@@ -25,7 +26,19 @@ const SWITCH_MS = 500;
 /** How long a host's "let in" stands for whoever then comes to that seat without proof. */
 const EXPECTED_MS = 60_000;
 
-const PRESENT: ReadonlySet<string> = new Set(["in", "lost"]);
+/** A commit that the server tells of and does not deliver within this time does not come any more. */
+const BEHIND_MS = 3_000;
+/** So often a device comes with a fresh leaf after something could not be read; after that somebody plays with it. */
+const MOST_FRESH_STARTS = 5;
+/** Refusals that no accident brings about: somebody who may not wants to decide who is in. */
+const HOSTILE: ReadonlySet<string> = new Set([
+  "uncertified_committer",
+  "uncertified_creator",
+  "not_allowed_proposal",
+  "leaf_changed",
+  "wrong_tag",
+  "bad_credential",
+]);
 
 /** What the page lends to the group. */
 export interface GroupHost {
@@ -55,6 +68,8 @@ export class CallGroup {
   /** Since when (ms) a change has been due, by what it is. */
   #due: { readonly what: string; readonly since: number } | null = null;
   #asked = false;
+  #freshStarts = 0;
+  #behindSince: number | null = null;
   #began = performance.now();
   #switched: string | null = null;
   #ended = false;
@@ -153,28 +168,43 @@ export class CallGroup {
     if (!state || room?.you.phase !== "in") return;
     const view = this.#crypto.group.value;
     if (!view || view.group !== state.group) await this.#comeIn(state, room);
+    else if (state.epoch > view.epoch) await this.#wait(state, view);
     else await this.#tend(state, room, view);
+  }
+
+  /** The others are further on: the commit is on its way, or the server keeps it back. */
+  async #wait(state: DeliveryState, view: GroupView): Promise<void> {
+    if (this.#asked) return;
+    this.#behindSince ??= performance.now();
+    const waited = performance.now() - this.#behindSince;
+    if (waited >= BEHIND_MS) return this.#beginAnew("withheld");
+    this.#later(BEHIND_MS - waited, () => this.#queue(() => this.#look()));
+    console.info(`Keys: epoch ${state.epoch} is announced, ${view.epoch} is here.`);
+  }
+
+  async #ask(): Promise<void> {
+    this.#asked = true;
+    this.#behindSince = null;
+    this.#began = performance.now();
+    await this.#connection.request("mls.key_package", { keyPackage: await this.#crypto.keyPackage() });
+  }
+
+  /** Something cannot be read: a fresh leaf comes in place of this one, unless somebody does it on purpose. */
+  async #beginAnew(reason: string): Promise<void> {
+    this.report("refused", undefined, reason);
+    if (++this.#freshStarts > MOST_FRESH_STARTS) this.halt("refused_commit");
+    else await this.#ask();
   }
 
   async #comeIn(state: DeliveryState, room: Snapshot): Promise<void> {
     if (this.#mayRaise && (state.group === null || this.#isDeserted(state, room))) return this.#raise(state.group);
-    if (!this.#asked) {
-      this.#asked = true;
-      this.#began = performance.now();
-      await this.#connection.request("mls.key_package", { keyPackage: await this.#crypto.keyPackage() });
-    }
+    if (!this.#asked) await this.#ask();
     if (this.#mayRaise) this.#later(DESERTED_MS, () => this.#queue(() => this.#look()));
   }
 
   /** Nobody who could add this device is there, or nobody does. */
   #isDeserted(state: DeliveryState, room: Snapshot): boolean {
-    if (this.#asked && performance.now() - this.#began >= DESERTED_MS) return true;
-    const roles = new Map(room.people.map((person) => [person.seat, person.role]));
-    const hosts = state.members.filter(({ seat, live }) => {
-      const role = roles.get(seat);
-      return live && seat !== room.you.seat && role !== undefined && HOST_ROLES.has(role);
-    });
-    return hosts.length === 0;
+    return isDeserted(state, room) || (this.#asked && performance.now() - this.#began >= DESERTED_MS);
   }
 
   async #raise(old: string | null): Promise<void> {
@@ -185,10 +215,7 @@ export class CallGroup {
     } catch (error) {
       if (!(error instanceof ProtocolError)) throw error;
       // Somebody was faster: this leaf asks to be added to that group instead.
-      this.#asked = true;
-      this.#began = performance.now();
-      await this.#connection.request("mls.key_package", { keyPackage: await this.#crypto.keyPackage() });
-      return;
+      return this.#ask();
     }
     this.#asked = false;
     await this.#installed(group, 0);
@@ -199,38 +226,27 @@ export class CallGroup {
   async #tend(state: DeliveryState, room: Snapshot, view: GroupView): Promise<void> {
     const own = view.members.find((member) => member.leaf === view.own);
     if (!own?.mayCommit || state.epoch !== view.epoch) return;
-    const phases = new Map(room.people.map((person) => [person.seat, person.phase as string]));
-    const asking = state.pending.flatMap(({ seat, keyPackage }) => {
-      const due = keyPackage !== null && seat !== own.seat && phases.get(seat) === "in" && !this.#bad.has(keyPackage);
-      return due ? [{ seat, keyPackage }] : [];
-    });
-    const add = await this.#admissible(asking, view);
+    const add = await this.#admissible(asking(state, room, own.seat), view);
     const adding = new Set(add.map(({ seat }) => seat));
-    // Whoever comes back with a fresh leaf loses the old one in the same commit.
-    const remove = view.members
-      .map(({ seat }) => seat)
-      .filter((seat) => seat !== own.seat && (adding.has(seat) || !PRESENT.has(phases.get(seat) ?? "")));
+    const remove = leaving(view, room, own.seat, adding);
     if (add.length + remove.length === 0) {
       this.#due = null;
       return;
     }
-    const turn = this.#turn(state, view, own, new Set([...adding, ...remove]));
     const what = JSON.stringify([add.map(({ keyPackage }) => keyPackage), remove]);
     if (this.#due?.what !== what) this.#due = { what, since: performance.now() };
-    const wait = turn * TURN_MS - (performance.now() - this.#due.since);
+    const wait = turn(state, view, own, new Set([...adding, ...remove])) * TURN_MS - (performance.now() - this.#due.since);
     if (wait > 0) return this.#later(wait, () => this.#queue(() => this.#look()));
     await this.#commit(add, remove);
   }
 
   /** Who may be added without asking a person: by certificate, by the invitation's secret, or as a device known already. */
-  async #admissible(
-    asking: readonly { seat: string; keyPackage: string }[],
-    view: GroupView,
-  ): Promise<{ seat: string; keyPackage: string }[]> {
+  async #admissible(all: readonly Asking[], view: GroupView): Promise<Asking[]> {
     this.#host.known.add(view.members.map(({ device }) => device));
-    const add = [];
+    const add: Asking[] = [];
     const doubtful: Identity[] = [];
-    for (const one of asking) {
+    for (const one of all) {
+      if (this.#bad.has(one.keyPackage)) continue;
       const identity = await this.#judge(one);
       if (identity && (identity.standing !== "unverified" || (await this.#isApproved(identity)))) add.push(one);
       else if (identity) doubtful.push(identity);
@@ -247,7 +263,7 @@ export class CallGroup {
     return this.#host.known.has(device);
   }
 
-  async #judge(one: { seat: string; keyPackage: string }): Promise<Identity | null> {
+  async #judge(one: Asking): Promise<Identity | null> {
     const known = this.#judged.get(one.keyPackage);
     if (known) return known;
     try {
@@ -269,15 +285,7 @@ export class CallGroup {
     return null;
   }
 
-  /** How many certified hosts come before this one: the lowest connected leaf that is not concerned begins. */
-  #turn(state: DeliveryState, view: GroupView, own: Member, concerned: ReadonlySet<string>): number {
-    const live = new Set(state.members.filter((member) => member.live).map(({ seat }) => seat));
-    const before = (member: Member): boolean =>
-      member.mayCommit && member.leaf < own.leaf && live.has(member.seat) && !concerned.has(member.seat);
-    return view.members.filter(before).length;
-  }
-
-  async #commit(add: { seat: string; keyPackage: string }[], remove: string[]): Promise<void> {
+  async #commit(add: readonly Asking[], remove: string[]): Promise<void> {
     let output;
     try {
       output = await this.#crypto.commit({ add, remove });
@@ -301,7 +309,7 @@ export class CallGroup {
     await this.#installed(view.group, epoch);
   }
 
-  #refuse({ seat, keyPackage }: { seat: string; keyPackage: string }, reason: string): void {
+  #refuse({ seat, keyPackage }: Asking, reason: string): void {
     this.#bad.add(keyPackage);
     this.report("refused", seat, reason);
   }
@@ -316,9 +324,7 @@ export class CallGroup {
       else this.#asked = false;
     } catch (error) {
       if (!(error instanceof CryptoRefused) || error.code === "failed") throw error;
-      // Somebody wants to change the group who may not, or its history has forked: better nothing than with strangers.
-      this.report("refused", undefined, error.credential ?? error.code);
-      this.halt("refused_commit");
+      await this.#refused(error, "refused_commit");
     }
     await this.#look();
   }
@@ -330,10 +336,17 @@ export class CallGroup {
       await this.#installed(view.group, view.epoch);
     } catch (error) {
       if (!(error instanceof CryptoRefused) || error.code === "failed") throw error;
-      this.report("refused", undefined, error.credential ?? error.code);
-      this.halt(error.code === "wrong_tag" || error.code === "uncertified_creator" ? "refused_group" : "refused_welcome");
+      // It may be for a key package that another one has replaced since.
+      await this.#refused(error, "refused_group");
     }
     await this.#look();
+  }
+
+  /** Better nothing than a call with strangers. */
+  async #refused({ code, credential }: CryptoRefused, halt: string): Promise<void> {
+    if (!HOSTILE.has(code)) return this.#beginAnew(code);
+    this.report("refused", undefined, credential ?? code);
+    this.halt(halt);
   }
 
   async #told({ group, message }: Deliveries["mls.forwarded"]): Promise<void> {
@@ -349,6 +362,7 @@ export class CallGroup {
   /** This device opens frames of the epoch from now on, and says so; it sends with it a moment later. */
   async #installed(group: string, epoch: number): Promise<void> {
     this.#due = null;
+    this.#behindSince = null;
     this.#later(SWITCH_MS, () => this.#queue(() => this.#switch(group, epoch)));
     await this.#connection.request("mls.ack", { group, epoch });
   }

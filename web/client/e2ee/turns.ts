@@ -1,0 +1,42 @@
+// Whose turn it is to change the group, from what the delivery service tells of it. Pure.
+
+import type { DeliveryState, Snapshot } from "../types";
+import type { Member } from "./authentication";
+import { HOST_ROLES } from "./credential";
+import type { GroupView } from "./mls";
+
+/** A lost person keeps their place for a while; whoever has left or was removed does not. */
+const PRESENT: ReadonlySet<string> = new Set(["in", "lost"]);
+
+export interface Asking {
+  readonly seat: string;
+  readonly keyPackage: string;
+}
+
+/** Who is in the room and waits to be added. */
+export function asking(state: DeliveryState, room: Snapshot, own: string): Asking[] {
+  const inside = new Set(room.people.filter((person) => person.phase === "in").map(({ seat }) => seat));
+  return state.pending.flatMap(({ seat, keyPackage }) =>
+    keyPackage !== null && seat !== own && inside.has(seat) ? [{ seat, keyPackage }] : [],
+  );
+}
+
+/** Whose leaves go: people who are gone, and those who come back with a fresh one. */
+export function leaving(view: GroupView, room: Snapshot, own: string, adding: ReadonlySet<string>): string[] {
+  const present = new Set(room.people.filter((person) => PRESENT.has(person.phase)).map(({ seat }) => seat));
+  return view.members.map(({ seat }) => seat).filter((seat) => seat !== own && (adding.has(seat) || !present.has(seat)));
+}
+
+/** How many certified hosts come before this one: the lowest connected leaf that is not concerned begins. */
+export function turn(state: DeliveryState, view: GroupView, own: Member, concerned: ReadonlySet<string>): number {
+  const live = new Set(state.members.filter((member) => member.live).map(({ seat }) => seat));
+  const before = (member: Member): boolean =>
+    member.mayCommit && member.leaf < own.leaf && live.has(member.seat) && !concerned.has(member.seat);
+  return view.members.filter(before).length;
+}
+
+/** Whether no connected member but this one could add anybody, as far as roles tell. */
+export function isDeserted(state: DeliveryState, room: Snapshot): boolean {
+  const hosts = new Set(room.people.filter((person) => HOST_ROLES.has(person.role)).map(({ seat }) => seat));
+  return !state.members.some(({ seat, live }) => live && seat !== room.you.seat && hosts.has(seat));
+}
