@@ -17,7 +17,7 @@ STATES: Mapping[State, tuple[str, str]] = {
 """Label and tone."""
 
 DONE: Mapping[str, str] = {
-    "revoked": N_("The device is revoked. It is signed out and cannot open encrypted calls any more."),
+    "revoked": N_("The device is revoked. It is signed out and cannot open encrypted conversations any more."),
     "forgotten": N_("The device is forgotten."),
     "certified": N_("The device is certified."),
 }
@@ -25,8 +25,8 @@ DONE: Mapping[str, str] = {
 _BAD_CERTIFICATE = N_("The certificate does not fit this device. Load the page again and try once more.")
 REFUSED: Mapping[Code, tuple[int, str]] = {
     "no_organisation": (409, N_("This server does not know the organisation's key yet.")),
-    "not_for_role": (403, N_("Your role takes no part in calls, so this browser needs no certificate.")),
-    "bad_keys": (400, N_("These are not the keys of a browser.")),
+    "not_for_role": (403, N_("Your role takes no part in conversations, so this browser needs no certificate.")),
+    "bad_keys": (400, N_("What was sent are not the keys of a browser. Load the page again.")),
     "bad_proof": (400, N_("This browser could not show that the keys are its own.")),
     "not_yours": (409, N_("This browser's keys belong to somebody else. Forget this device first, then ask again.")),
     "revoked": (409, N_("This device was revoked. Forget it here, then ask again with new keys.")),

@@ -253,7 +253,7 @@ async def test_the_pages_belong_to_the_administrator_and_to_oneself(
     assert asked["fingerprint"] not in await (await other.get("/devices")).text()
     assert asked["fingerprint"] in await (await person.get("/devices")).text()
     supervisor = await signed_in(Role.SUPERVISOR)
-    assert "takes no part in calls" in await (await supervisor.get("/devices")).text()
+    assert "takes no part in conversations" in await (await supervisor.get("/devices")).text()
 
 
 async def test_the_page_says_what_to_do_while_no_key_is_trusted(signed_in: SignedIn) -> None:
