@@ -37,7 +37,7 @@ function view(ending: Ending, alive: AbortSignal): View {
     body: [
       steps(words.lines),
       again(words, ending.code.startsWith("declined") ? DECLINED_MS : 0, alive),
-      words.call === true && ending.phone !== "" ? buttons(phoneLink(ending.phone, t("Call:"))) : null,
+      words.call === true && ending.phone !== "" ? buttons(phoneLink(ending.phone, t("Phone:"))) : null,
       ending.kind === "staff" ? staffLinks(ending.appointment) : null,
     ],
   };

@@ -82,7 +82,7 @@ function disturbance(code: string, text: string): Words {
       return {
         picture: "hand",
         title: t("You were not let in this time"),
-        lines: [t("It may be a mistake. In half a minute you can ask again here, or call.")],
+        lines: [t("It may be a mistake. In half a minute you can ask again here, or phone.")],
         again: t("Ask again"),
         call: true,
       };
@@ -91,14 +91,14 @@ function disturbance(code: string, text: string): Words {
       return {
         picture: "leave",
         title: t("You are no longer in this conversation"),
-        lines: [t("If you think this is a mistake, call.")],
+        lines: [t("If you think this is a mistake, phone.")],
         call: true,
       };
     case "room_locked":
       return {
         picture: "lock",
         title: t("Nobody else can come in now"),
-        lines: [t("The conversation has been closed to newcomers. Call if you should be there.")],
+        lines: [t("The conversation has been closed to newcomers. Phone if you should be there.")],
         again: t("Try again"),
         call: true,
       };
@@ -138,7 +138,7 @@ function disturbance(code: string, text: string): Words {
       return {
         picture: "warning",
         title: t("Something went wrong"),
-        lines: [text === "" ? t("Try again. If that does not help, call.") : text],
+        lines: [text === "" ? t("Try again. If that does not help, phone.") : text],
         again: t("Try again"),
         call: true,
       };

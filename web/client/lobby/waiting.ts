@@ -183,10 +183,10 @@ export function presence(person: Pick<Person, "phase" | "since">, own: string = 
 function hopeLines(hope: "somebody" | "early" | "late", time: string, phone: string): (Node | null)[] {
   if (hope === "somebody") return [text(t("Your team is here. Somebody will let you in."))];
   if (phone === "") return hope === "late" ? [notice(t("Nobody has come yet."))] : [];
-  if (hope === "early") return [text(t("If nobody comes by {time}, call {phone}.", { time, phone }))];
-  const call = phoneLink(phone, t("Call:"));
+  if (hope === "early") return [text(t("If nobody comes by {time}, phone {phone}.", { time, phone }))];
+  const call = phoneLink(phone, t("Phone:"));
   call.classList.add("lobby__phone--loud");
-  return [notice(t("Nobody has come yet. Please call.")), buttons(call)];
+  return [notice(t("Nobody has come yet. Please phone.")), buttons(call)];
 }
 
 /** The server's clock as well as snapshots tell it: the device's own may be wrong. */

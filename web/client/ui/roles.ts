@@ -17,7 +17,7 @@ export function roleName(role: Role): string {
     case "interpreter":
       return t("Interpreter");
     case "agency_guest":
-      return t("Guest from another agency");
+      return t("Guest from another service");
     case "supervisor":
       return t("Supervisor");
     case "administrator":
