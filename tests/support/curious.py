@@ -130,9 +130,7 @@ def _repaired(packet: rtp.RtpPacket, note: dict[str, Any] | None) -> rtp.RtpPack
     if original is None:
         return None
     sequence, payload = original
-    return packet._replace(
-        sequence=sequence, payload=payload, ssrc=note["ssrc"], payload_type=note["payload_type"]
-    )
+    return packet._replace(sequence=sequence, payload=payload, ssrc=note["ssrc"], payload_type=note["payload_type"])
 
 
 @dataclass(frozen=True)

@@ -31,5 +31,5 @@ def _build(settings: Settings, secrets: Secrets) -> web.Application:
 
 if __name__ == "__main__":
     child.WORKER = "tests.support.curious_worker"
-    trial.build = _build
+    trial.build = _build  # type: ignore[attr-defined] # who runs a server runs what they like
     sys.exit(cli.main())

@@ -1,4 +1,4 @@
-"""A media worker of an operator who cannot be trusted: it serves as ours does and writes down every decrypted packet."""
+"""A media worker of an operator who cannot be trusted: it serves as ours does, and keeps every decrypted packet."""
 
 from __future__ import annotations
 
@@ -55,5 +55,5 @@ class CuriousRouter(Router):
 
 if __name__ == "__main__":
     tap = Tap(os.environ[TAP])
-    engine.Router = CuriousRouter  # type: ignore[misc] # who runs a server runs what they like
+    engine.Router = CuriousRouter  # type: ignore[attr-defined] # who runs a server runs what they like
     worker.main()

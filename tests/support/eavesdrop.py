@@ -1,5 +1,5 @@
-"""Decoding what may not be decodable. Opus makes sound of nearly anything and VP8 a picture of some noise, so what comes
-out counts only where it makes sense: a tone or silence for half a second, pictures that follow one another smoothly.
+"""Decoding what may not be decodable. Opus makes sound of nearly anything and VP8 a picture of some noise, so what
+comes out counts only where it makes sense: a tone or silence for half a second, three smooth pictures in a row.
 
 It is made for what the browsers' fake devices send: a beep or a tone, a drawn picture or one colour.
 """

@@ -151,6 +151,8 @@ class FirefoxPage(Page):
         if event["method"] != "log.entryAdded" or entry["source"].get("context") != self._context:
             return
         text = entry.get("text") or ""
+        if "was interrupted while the page was loading" in text:
+            return  # what Firefox says of every open socket when a page is loaded again
         if entry["type"] == "javascript" and entry["level"] == "error":
             self.complaints.append(f"uncaught: {text}")
         elif "Content-Security-Policy" in text and entry["level"] == "error":
