@@ -1,0 +1,83 @@
+// Whose turn it is to change the group.
+
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+
+import type { GroupView, Member } from "../../web/client/e2ee/crypto";
+import { asking, isDeserted, leaving, turn } from "../../web/client/e2ee/turns";
+import type { DeliveryState, PersonPhase, Role, Snapshot } from "../../web/client/types";
+
+const member = (seat: string, leaf: number, mayCommit: boolean): Member => ({
+  seat,
+  role: mayCommit ? "psychologist" : "client",
+  name: seat,
+  standing: "certified",
+  device: seat,
+  mayCommit,
+  leaf,
+  refused: null,
+});
+
+const HOSTS = [member("a", 0, true), member("b", 1, true), member("c", 2, true)];
+
+const view = (...members: Member[]): GroupView => ({ group: "g", epoch: 3, own: 0, authenticator: "", members });
+
+const room = (you: string, people: Record<string, [PersonPhase, Role]>): Snapshot =>
+  ({
+    you: { seat: you },
+    people: Object.entries(people).map(([seat, [phase, role]]) => ({ seat, phase, role })),
+  }) as unknown as Snapshot;
+
+const state = (change: Partial<DeliveryState>): DeliveryState => ({
+  revision: 1,
+  group: "g",
+  epoch: 3,
+  ready: 3,
+  members: HOSTS.map(({ seat }) => ({ seat, live: true })),
+  pending: [],
+  committer: null,
+  ...change,
+});
+
+describe("the turn to commit", () => {
+  const of = (own: number, concerned: string[] = [], change: Partial<DeliveryState> = {}): number =>
+    turn(state(change), view(...HOSTS, member("d", 3, false)), HOSTS[own] as Member, new Set(concerned));
+
+  it("is the lowest leaf's, then the next one's", () => assert.deepEqual([of(0), of(1), of(2)], [0, 1, 2]));
+  it("passes over whom it concerns", () => assert.equal(of(1, ["a"]), 0));
+  it("passes over whoever is not connected", () =>
+    assert.equal(of(1, [], { members: [{ seat: "a", live: false }, { seat: "b", live: true }] }), 0));
+  it("passes over whoever may not commit", () =>
+    assert.equal(turn(state({}), view(member("d", 0, false), HOSTS[1] as Member), HOSTS[1] as Member, new Set()), 0));
+});
+
+describe("who is added and who goes", () => {
+  const people = room("a", {
+    a: ["in", "psychologist"],
+    b: ["lost", "psychologist"],
+    c: ["left", "psychologist"],
+    d: ["waiting", "client"],
+  });
+  const since = "2026-11-21T14:00:00.000Z";
+
+  it("leaves out oneself, who waits outside, and whose key package is not shown", () => {
+    const pending = ["a", "b", "d"].map((seat) => ({ seat, keyPackage: "k", since }));
+    assert.deepEqual(asking(state({ pending }), people, "a"), []);
+    const inside = room("a", { e: ["in", "client"], f: ["in", "client"] });
+    const asked = [{ seat: "e", keyPackage: "k", since }, { seat: "f", keyPackage: null, since }];
+    assert.deepEqual(asking(state({ pending: asked }), inside, "a"), [{ seat: "e", keyPackage: "k" }]);
+  });
+  it("takes out who has left, not who is lost", () =>
+    assert.deepEqual(leaving(view(...HOSTS), people, "a", new Set()), ["c"]));
+  it("takes out the old leaf of whoever comes with a new one", () =>
+    assert.deepEqual(leaving(view(...HOSTS), people, "a", new Set(["b"])), ["b", "c"]));
+});
+
+describe("a group is deserted", () => {
+  const people = room("me", { me: ["in", "psychologist"], a: ["in", "psychologist"], d: ["in", "client"] });
+  const members = (live: boolean): DeliveryState =>
+    state({ members: [{ seat: "me", live: true }, { seat: "a", live }, { seat: "d", live: true }] });
+
+  it("when no other host is connected", () => assert.ok(isDeserted(members(false), people)));
+  it("but not while one is", () => assert.ok(!isDeserted(members(true), people)));
+});
