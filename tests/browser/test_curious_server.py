@@ -94,8 +94,8 @@ async def _flows(tap: Tap, people: int, since: int = 0) -> set[str]:
     return found
 
 
-# Transforms of senders are attached only once pictures have long been on their way; `late.sent` says how many packets
-# had left by then.
+# Transforms of senders are attached only once pictures have been made; `late.sent` says how many packets had left by
+# then. Some more pictures, and the watchdog would end the call.
 LATE = """(() => {
   window.late = {attached: 0, sent: 0};
   const total = async field => {
@@ -108,7 +108,7 @@ LATE = """(() => {
   const {set} = Object.getOwnPropertyDescriptor(RTCRtpSender.prototype, 'transform');
   Object.defineProperty(RTCRtpSender.prototype, 'transform', {
     async set(value) {
-      while (await total('framesEncoded') < 20) await new Promise(done => setTimeout(done, 20));
+      while (await total('framesEncoded') < 5) await new Promise(done => setTimeout(done, 20));
       late.sent = Math.max(late.sent, await total('packetsSent'));
       late.attached++;
       set.call(this, value);

@@ -34,19 +34,20 @@ _SWING = [cmath.exp(-1j * math.pi * turn / _HALF) for turn in range(_HALF)]
 
 
 def understood(kind: str, frames: Sequence[bytes]) -> int:
-    """How many of these frames in a row decode to something that makes sense."""
+    """How many of these frames in a row decode, and make sense together with their neighbours."""
     if kind == "audio":
-        return sum(_within([_is_sound(frame) for frame in _heard(frames)], PHRASE, PHRASE_CLEAR))
-    return sum(_within([_is_picture(frame) for frame in _watched(frames)], SCENE, SCENE))
+        sounds = list(_heard(frames))
+        within = _within([_is_sound(sound) for sound in sounds], PHRASE, PHRASE_CLEAR)
+        return sum(sounds[at] is not None for at in within)
+    return len(_within([_is_picture(picture) for picture in _watched(frames)], SCENE, SCENE))
 
 
-def _within(sensible: Sequence[bool], length: int, enough: int) -> list[bool]:
-    """Which of them make sense together with their neighbours."""
-    together = [False] * len(sensible)
-    for start in range(len(sensible) - length + 1):
-        if sum(sensible[start : start + length]) >= enough:
-            together[start : start + length] = sensible[start : start + length]
-    return together
+def _within(sensible: Sequence[bool], length: int, enough: int) -> set[int]:
+    """Which of them are in so long a row that has enough sense."""
+    starts = range(len(sensible) - length + 1)
+    return {
+        at for start in starts if sum(sensible[start : start + length]) >= enough for at in range(start, start + length)
+    }
 
 
 def _heard(frames: Sequence[bytes]) -> Iterator[AudioFrame | None]:
@@ -56,7 +57,7 @@ def _heard(frames: Sequence[bytes]) -> Iterator[AudioFrame | None]:
             decoded = decoder.decode(av.Packet(frame))
         except av.FFmpegError:
             decoded = []
-        yield decoded[0] if len(decoded) == 1 else None
+        yield decoded[0] if len(decoded) == 1 and decoded[0].samples == OPUS_SAMPLES else None
 
 
 def _watched(frames: Sequence[bytes]) -> Iterator[VideoFrame | None]:
@@ -71,7 +72,7 @@ def _watched(frames: Sequence[bytes]) -> Iterator[VideoFrame | None]:
 
 
 def _is_sound(sound: AudioFrame | None) -> bool:
-    if sound is None or sound.samples != OPUS_SAMPLES:
+    if sound is None:
         return False
     samples = array("f", bytes(sound.planes[0])[: 4 * sound.samples])
     if math.sqrt(sum(value * value for value in samples) / len(samples)) < SILENCE:
