@@ -23,7 +23,7 @@ def secret() -> str:
 
 
 class GroupPerson(Person):
-    """A connection whose page has keys. ``catch`` takes deliveries off the wire; what is ``held`` waits for a release."""
+    """A connection whose page has keys. ``catch`` takes deliveries off the wire; what is ``held`` waits."""
 
     def __init__(self, house: House, seat: str, device: str) -> None:
         super().__init__(house, seat, device)

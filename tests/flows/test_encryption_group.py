@@ -70,17 +70,13 @@ async def test_it_knows_everybody_by_what_they_have_proven(team: Team) -> None:
 async def test_two_of_the_staff_commit_at_the_same_moment(team: Team) -> None:
     host, psychologist = await call_of(team, PSYCHOLOGIST)
     release = [person.hold("mls.commit") for person in (host, psychologist)]
-    asked = [len(person.answers("mls.commit")) for person in (host, psychologist)]
     client = await team.join(CLIENT, host)
-    for person, before in zip((host, psychologist), asked, strict=True):
-        await person.until(lambda person=person, before=before: len(person.answers("mls.commit")) > before)
+    for person in (host, psychologist):
+        await person.until_held("mls.commit")
     for each in release:
         each.set()
     await converge(host, psychologist, client)
-    outcomes = [
-        person.answers("mls.commit")[before] for person, before in zip((host, psychologist), asked, strict=True)
-    ]
-    assert sorted(outcomes) == ["epoch_taken", "ok"]
+    assert sorted(person.held_outcome("mls.commit") for person in (host, psychologist)) == ["epoch_taken", "ok"]
 
 
 async def test_eight_people_join_at_once(team: Team) -> None:

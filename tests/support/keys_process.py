@@ -122,7 +122,8 @@ class KeysProcess:
         self._members: dict[str, Member] = {}
         self._asks: set[asyncio.Task[None]] = set()
         self._news = asyncio.Condition()
-        self._reader = asyncio.create_task(self._read())
+        self._failures: list[BaseException] = []
+        self._reader = asyncio.create_task(self._guard(self._read()))
 
     @classmethod
     async def start(cls) -> KeysProcess:
@@ -146,9 +147,11 @@ class KeysProcess:
         """Wait for what the members tell."""
         try:
             async with asyncio.timeout(PATIENCE_S), self._news:
-                await self._news.wait_for(condition)
+                await self._news.wait_for(lambda: self._failures or condition())
         except TimeoutError:
             raise AssertionError("\n".join(map(str, self._members.values()))) from None
+        if self._failures:
+            raise self._failures[0]
 
     async def order(self, order: str, /, **data: Any) -> Any:
         """One order and its reply. Raises KeysError."""
@@ -170,12 +173,21 @@ class KeysProcess:
         if not self._process.stdin.is_closing():
             self._process.stdin.write(json.dumps(line).encode() + b"\n")
 
+    async def _guard(self, work: Awaitable[None]) -> None:
+        """Nobody awaits what runs beside the test: its faults are raised where the test waits."""
+        try:
+            await work
+        except Exception as error:
+            self._failures.append(error)
+            async with self._news:
+                self._news.notify_all()
+
     async def _read(self) -> None:
         assert self._process.stdout
         while line := await self._process.stdout.readline():
             said = json.loads(line)
             if "ask" in said:
-                task = asyncio.create_task(self._answer(said))
+                task = asyncio.create_task(self._guard(self._answer(said)))
                 self._asks.add(task)
                 task.add_done_callback(self._asks.discard)
             elif "what" in said:

@@ -104,16 +104,6 @@ export class Member {
     return this.#group.say(payload);
   }
 
-  /** A person has let this seat in. */
-  expect(seat: string): void {
-    this.#group.expect(seat);
-  }
-
-  /** The group's own steps, for tests that take them one by one. */
-  keyPackage(): Promise<string> {
-    return this.#crypto.keyPackage();
-  }
-
   close(): void {
     this.#group.end();
     this.#crypto.close();

@@ -1,5 +1,6 @@
 // Members of encrypted calls for whoever has no browser: orders as JSON lines on standard input, answers and news on standard output.
 
+import { Console } from "node:console";
 import { createInterface } from "node:readline";
 
 import { toBase64url } from "../../../web/client/e2ee/bytes";
@@ -7,15 +8,18 @@ import {
   CredentialError,
   issueCertificate,
   pinOrganisation,
+  readCertificate,
   type Certificate,
 } from "../../../web/client/e2ee/credential";
-import { readCertificate } from "../../../web/client/e2ee/credential";
 import { makeDevice, type DeviceKeys } from "../../../web/client/e2ee/device";
 import { parseFragment } from "../../../web/client/e2ee/fragment";
 import { ECDSA, exportSpki, fingerprint } from "../../../web/client/e2ee/signatures";
 import { demoKeys } from "../../../web/client/demo-keys";
 import type { Role } from "../../../web/client/types";
 import { Member, refusal, type Opening } from "./member";
+
+// Standard output belongs to the protocol.
+globalThis.console = new Console(process.stderr, process.stderr);
 
 type Handler = (data: never) => unknown;
 
@@ -107,11 +111,6 @@ const orders = {
     return null;
   },
   say: ({ member, payload }: { member: string; payload: string }) => present(member).say(payload),
-  async expect({ member, seat }: { member: string; seat: string }) {
-    present(member).expect(seat);
-    return null;
-  },
-  keyPackage: ({ member }: { member: string }) => present(member).keyPackage(),
   async close({ member }: { member: string }) {
     members.get(member)?.close();
     members.delete(member);
