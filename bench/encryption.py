@@ -1,0 +1,240 @@
+"""What the encryption costs: ``python -m bench.encryption [--repeats N]`` writes bench/results/encryption.json.
+
+Compared are two builds of the same client on the same machine in the same run: the one that people get, and the tests' one
+that differs from it by a single module (tests/browser/plain_pipeline.ts), in which frames are neither sealed nor opened.
+Keys, transforms, counts and the worker are the same in both, so what differs is the price of the cryptography. Every
+run's figure is kept beside the median.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import platform
+import shutil
+import statistics
+import subprocess
+import tempfile
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+
+from bench import other_client
+from tests.support import network
+from tests.support.browsers import Browsers
+from tests.support.demo import ROOT, Demo
+from tests.support.page import Page
+from tests.support.walk import DESK, PHONE, all_meet, arrive, join, let_in, plan, sign_in
+
+RESULTS = ROOT / "bench" / "results" / "encryption.json"
+PLAIN = "tests/browser/plain_pipeline.ts"
+BROWSERS = ("chromium", "firefox")
+FRAMES: Sequence[tuple[str, str, int, int]] = (
+    ("sound", "audio", 120, 2000),
+    ("picture", "video", 3_000, 2000),
+    ("key frame", "video", 30_000, 500),
+)
+"""What it is, its kind, bytes a frame, frames a run."""
+NOW = "performance.timeOrigin + performance.now()"
+EPOCH = "poruch.encryption()?.view.value?.epoch"
+ORDER = """new Promise((done, failed) => {
+  const worker = new Worker("/%s.js");
+  worker.onmessage = ({data}) => { worker.terminate(); data.failed ? failed(new Error(data.failed)) : done(data); };
+  worker.postMessage(%s);
+})"""
+NOTE_CLICK = (
+    f"""void document.addEventListener("click", () => {{ window.clicked = {NOW}; }}, {{capture: true, once: true}})"""
+)
+NOTE_EPOCHS = f"""(() => {{
+  window.epochs = {{}};
+  poruch.encryption().view.subscribe((view) => {{ if (view) window.epochs[view.epoch] ??= {NOW}; }});
+}})()"""
+NOTE_FIRST = f"""void (async () => {{
+  window.first = null;
+  while (window.first === null) {{
+    await new Promise((done) => setTimeout(done, 10));
+    for (const connection of witness.connections.filter((one) => one.connectionState === "connected"))
+      for (const line of (await connection.getStats()).values())
+        if (line.type === "inbound-rtp" && line.kind === "video" && line.framesDecoded > 0) window.first ??= {NOW};
+  }}
+}})()"""
+Figures = dict[str, Any]
+
+
+def _summary(values: Sequence[float]) -> Figures:
+    rounded = [round(value, 2) for value in values]
+    return {
+        "median": round(statistics.median(values), 2),
+        "min": min(rounded),
+        "max": max(rounded),
+        "runs": rounded,
+    }
+
+
+async def _node(*arguments: str) -> None:
+    node = shutil.which("node")
+    if node is None:
+        raise SystemExit("Node is missing; run it by: make bench-encryption")
+    process = await asyncio.create_subprocess_exec(node, *arguments, cwd=ROOT / "web")
+    if await process.wait() != 0:
+        raise SystemExit(f"node {arguments[0]} has failed")
+
+
+async def _open(browsers: Browsers, browser: str, label: str) -> Page:
+    if browser == "chromium":
+        return await (await browsers.chromium()).person(label, viewport=DESK)
+    return await (await browsers.firefox()).person(label, viewport=PHONE)
+
+
+async def frames(browsers: Browsers, folder: Path, repeats: int) -> Figures:
+    """Microseconds a frame in a worker, by browser, build and size."""
+    await _node("../bench/frames_worker.mjs", str(folder / "encrypted.js"))
+    await _node("../bench/frames_worker.mjs", str(folder / "plain.js"), PLAIN)
+
+    async def page(_: web.Request) -> web.Response:
+        return web.Response(text="<!doctype html><title>Frames</title>", content_type="text/html")
+
+    application = web.Application()
+    application.router.add_get("/", page)
+    application.router.add_static("/", folder)
+    found: Figures = {}
+    async with TestServer(application) as server:
+        for browser in BROWSERS:
+            tab = await _open(browsers, browser, "bench")
+            await tab.goto(f"http://localhost:{server.port}/")
+            for name, kind, size, count in FRAMES:
+                order = json.dumps({"kind": kind, "bytes": size, "frames": count})
+                runs: dict[str, list[dict[str, float]]] = {"encrypted": [], "plain": []}
+                for turn in range(repeats + 1):
+                    for build, kept in runs.items():
+                        measured = await tab.evaluate(ORDER % (build, order))
+                        if turn:  # the first warms up
+                            kept.append(measured)
+                for build, kept in runs.items():
+                    for work in ("seal", "open"):
+                        place = (
+                            found.setdefault(browser, {}).setdefault(f"{name}, {size} bytes", {}).setdefault(work, {})
+                        )
+                        place[build] = _summary([one[work] for one in kept])
+            await tab.close()
+    return found
+
+
+async def calls(browsers: Browsers, folder: Path, repeats: int) -> Figures:
+    """Milliseconds until keys have changed and until the first picture, by browser of the client and build."""
+    found: Figures = {}
+    for build in ("encrypted", "plain"):
+        out = folder / f"client-{build}"
+        instead = [f"--instead=client/e2ee/pipeline=../{PLAIN}"] if build == "plain" else []
+        await _node("build.mjs", f"--out={out}", *instead)
+        data = folder / f"data-{build}"
+        demo = await Demo.start(data, environment={other_client.DIST: str(out)}, module="bench.other_client")
+        try:
+            for browser in BROWSERS:
+                for what, values in (await _call(browsers, browser, demo, repeats)).items():
+                    found.setdefault(browser, {}).setdefault(what, {})[build] = _summary(values)
+        finally:
+            await demo.stop()
+    return found
+
+
+async def _call(browsers: Browsers, browser: str, demo: Demo, repeats: int) -> Mapping[str, list[float]]:
+    manager = await (await browsers.chromium()).person("case manager", viewport=DESK)
+    psychologist = await _open(browsers, "chromium", "psychologist")
+    await sign_in(manager, demo, "case_manager")
+    await sign_in(psychologist, demo, "psychologist")
+    meeting = await plan(manager, demo)
+    await join(manager, meeting.url)
+    await join(psychologist, meeting.url)
+    team = {demo.name("case_manager"): manager, demo.name("psychologist"): psychologist}
+    await all_meet(team)
+    for page in team.values():
+        await page.evaluate(NOTE_EPOCHS)
+    figures: dict[str, list[float]] = {"first picture": [], "keys after joining": [], "keys after leaving": []}
+    for _ in range(repeats):
+        client = await _open(browsers, browser, "client")
+        await arrive(client, meeting.invitation)
+        epoch = await manager.evaluate(EPOCH)
+        await manager.evaluate(NOTE_CLICK)
+        await client.evaluate(NOTE_FIRST)
+        await let_in(manager, demo.client)
+        first = await client.wait_for("window.first")
+        admitted = await manager.evaluate("window.clicked")
+        figures["first picture"].append(first - admitted)
+        figures["keys after joining"].append(await _all_have(list(team.values()), epoch + 1) - admitted)
+        await client.evaluate(NOTE_CLICK)
+        await client.click("button", "Leave", exact=True)
+        left = await _all_have(list(team.values()), epoch + 2) - await client.evaluate("window.clicked")
+        figures["keys after leaving"].append(left)
+        await client.close()
+    for page in team.values():
+        await page.close()
+    return figures
+
+
+async def _all_have(pages: Sequence[Page], epoch: int) -> float:
+    """When the last of them had installed the keys of this epoch."""
+    return float(max([await page.wait_for(f"window.epochs[{epoch}]") for page in pages]))
+
+
+def machine() -> Figures:
+    """Where and with what it was measured."""
+
+    def says(*command: str) -> str:
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()  # noqa: S603 - our own words
+
+    model = next(
+        (line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line),
+        "",
+    )
+    return {
+        "at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "processor": model,
+        "cores": os.cpu_count(),
+        "load_before": os.getloadavg()[0],
+        "kernel": platform.release(),
+        "python": platform.python_version(),
+        "chromium": says("chromium", "--version"),
+        "firefox": says("firefox-esr", "--version"),
+        "commit": says("git", "rev-parse", "--short", "HEAD"),
+    }
+
+
+async def _measure(repeats: int, parts: Sequence[str]) -> None:
+    about = machine()
+    result: Figures = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    browsers = Browsers()
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            for part, measure in (("microseconds_per_frame", frames), ("milliseconds_in_a_call", calls)):
+                if part in parts:
+                    result[part] = {
+                        "machine": about,
+                        "repeats": repeats,
+                        **await measure(browsers, Path(folder), repeats),
+                    }
+    finally:
+        await browsers.close()
+    RESULTS.parent.mkdir(exist_ok=True)
+    RESULTS.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n")
+
+
+def main() -> None:
+    """Measure, and write the results down."""
+    parser = argparse.ArgumentParser(description="What the encryption costs.")
+    parser.add_argument("--repeats", type=int, default=7)
+    parser.add_argument("--only", choices=("microseconds_per_frame", "milliseconds_in_a_call"))
+    wish = parser.parse_args()
+    network.enter()
+    both = ("microseconds_per_frame", "milliseconds_in_a_call")
+    asyncio.run(_measure(wish.repeats, [wish.only] if wish.only else both))
+
+
+if __name__ == "__main__":
+    main()
