@@ -44,7 +44,7 @@ async def everybody(request: web.Request) -> web.StreamResponse:
         request,
         "devices/everybody.html",
         nav="devices",
-        organisation=key,
+        organisation_key=key,
         devices=[_row(each) for each in found],
         proposals={each.device.id: service.proposal(each, key.fingerprint, now).text() for each in found}
         if key
@@ -79,7 +79,7 @@ async def own(request: web.Request) -> web.StreamResponse:
         request,
         "devices/own.html",
         nav="devices",
-        organisation=key,
+        organisation_key=key,
         devices=[_row(each) for each in found if each.state is not State.REVOKED],
         takes_part=allows(signed_in.role, Action.JOIN_MEETING, on_team=True),
         about=json.dumps({"account": signed_in.id, "csrf": csrf.token(request)}),
