@@ -144,18 +144,15 @@ class Findings:
 
 
 def findings(streams: Iterable[Stream]) -> dict[tuple[str, str], Findings]:
-    """By person and kind."""
+    """By connection and kind."""
     streams = list(streams)
-    unsealed = _unsealed(streams)
-    found: dict[tuple[str, str], Findings] = {}
+    seen: Counter[tuple[str, str]] = Counter()
+    decoded: Counter[tuple[str, str]] = Counter()
     for stream in streams:
-        before = found.get((stream.peer, stream.kind), Findings(0, 0, 0))
-        found[stream.peer, stream.kind] = Findings(
-            before.seen + stream.seen,
-            before.decoded + stream.decoded(),
-            before.unsealed + unsealed[stream.transport, stream.kind],
-        )
-    return found
+        seen[stream.peer, stream.kind] += stream.seen
+        decoded[stream.peer, stream.kind] += stream.decoded()
+    unsealed = _unsealed(streams)
+    return {each: Findings(seen[each], decoded[each], unsealed[each]) for each in seen}
 
 
 def _unsealed(streams: Iterable[Stream]) -> dict[tuple[str, str], int]:
@@ -166,15 +163,15 @@ def _unsealed(streams: Iterable[Stream]) -> dict[tuple[str, str], int]:
     claims = [(each, [sframe_header(frame[_clear(each.kind, frame) :]) for frame in each.frames()]) for each in streams]
     sent: Counter[tuple[str, int]] = Counter()
     for stream, headers in claims:
-        sent.update((stream.transport, key) for key, _ in headers)
+        sent.update((stream.peer, key) for key, _ in headers)
     unsealed: Counter[tuple[str, str]] = Counter()
     for stream, headers in claims:
         last: dict[int, int] = {}
         for key, number in headers:
-            if key < FIRST_LONG_KEY and last.get(key, -1) < number < 2 * sent[stream.transport, key] + SPARE_NUMBERS:
+            if key < FIRST_LONG_KEY and last.get(key, -1) < number < 2 * sent[stream.peer, key] + SPARE_NUMBERS:
                 last[key] = number
             else:
-                unsealed[stream.transport, stream.kind] += 1
+                unsealed[stream.peer, stream.kind] += 1
     return unsealed
 
 
