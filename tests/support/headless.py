@@ -18,6 +18,9 @@ from pymediasoup.handlers.sdp.media_section import OfferMediaSection
 from pymediasoup.models.transport import DtlsParameters, IceCandidate, IceParameters
 from pymediasoup.rtp_parameters import RtpCapabilities, RtpParameters
 
+from tests.support.sealed_media import open_with, seal_with
+from tests.support.sframe import FrameKeys, Stream
+
 Request = Callable[[str, dict[str, Any]], Awaitable[dict[str, Any]]]
 
 SAMPLE_RATE = 48000
@@ -86,11 +89,17 @@ class Received:
 
 
 class _Handler(AiortcHandler):  # type: ignore[misc]  # the library has no types
-    """pymediasoup's handler, made to work with a server whose mids are never used twice."""
+    """pymediasoup's handler, made to work with a server whose mids are never used twice; with keys, it seals."""
+
+    def __init__(self, keys: FrameKeys | None, tracks: list[MediaStreamTrack]) -> None:
+        super().__init__(tracks)
+        self._keys = keys
 
     def run(self, *args: Any, **kwargs: Any) -> None:
         kwargs["iceServers"] = []  # the library's default waits for a public STUN server
         super().run(*args, **kwargs)
+        if self._keys is not None:
+            seal_with(self._keys, self.pc)
         remote = self.remoteSdp
 
         def append(mid: str, kind: str, offerRtpParameters: RtpParameters, streamId: str, trackId: str) -> None:  # noqa: N803 - the library's names
@@ -113,11 +122,15 @@ class _Handler(AiortcHandler):  # type: ignore[misc]  # the library has no types
 
 
 class Headless:
-    """A participant. ``request(event, data)`` sends a protocol event and returns its ``data`` or raises."""
+    """A participant. ``request(event, data)`` sends a protocol event and returns its ``data`` or raises.
 
-    def __init__(self, request: Request) -> None:
+    With ``keys`` nothing leaves unsealed, and nothing is decoded that does not open.
+    """
+
+    def __init__(self, request: Request, keys: FrameKeys | None = None) -> None:
         self._request = request
-        self._device = Device(handlerFactory=lambda: _Handler([Tone(), MovingPicture()]))
+        self._keys = keys
+        self._device = Device(handlerFactory=lambda: _Handler(keys, [Tone(), MovingPicture()]))
         self._send: Any = None
         self._receive: Any = None
         self._consumers: dict[str, Any] = {}
@@ -141,8 +154,8 @@ class Headless:
         self.producers[producer.id] = kind
         return str(producer.id)
 
-    async def consume(self, producer_id: str) -> Received:
-        """Receive a producer from now on; the returned counts grow by themselves."""
+    async def consume(self, producer_id: str, stream: Stream | None = None) -> Received:
+        """Receive a producer from now on; the returned counts grow by themselves. With keys: whose it must be."""
         if self._receive is None:
             self._receive = await self._transport("recv")
             await self._receive.consume(
@@ -156,6 +169,9 @@ class Headless:
             rtpParameters=RtpParameters(**offer["rtpParameters"]),
         )
         self._consumers[producer_id] = consumer
+        if self._keys is not None:
+            assert stream is not None
+            open_with(self._keys, stream, self._receive.handler.pc, consumer.track)
         counts = self.received.setdefault(producer_id, Received(offer["kind"]))
         pump = asyncio.create_task(_pump(consumer.track, counts))
         self._pumps.add(pump)

@@ -23,14 +23,17 @@ class Refused(Exception):
 
 
 class SocketPerson:
-    """One connection; `state` is the last snapshot."""
+    """One connection; `seat` is what the door said, `state` the last snapshot, and `hearer` is told everything."""
 
-    def __init__(self, http: aiohttp.ClientSession) -> None:
+    def __init__(self, http: aiohttp.ClientSession, seat: dict[str, Any]) -> None:
         self._http = http
         self._socket = socketio.AsyncClient(reconnection=False, http_session=http)
         self._news = asyncio.Condition()
+        self.seat = seat
         self.state: dict[str, Any] = {}
-        self._socket.on("room.state", self._told)
+        self.heard: list[tuple[str, dict[str, Any]]] = []
+        self.hearer: Callable[[str, dict[str, Any]], None] | None = None
+        self._socket.on("*", self._told)
 
     @classmethod
     async def come(cls, invitation: str) -> SocketPerson:
@@ -45,7 +48,7 @@ class SocketPerson:
         if "error" in seat:
             await http.close()
             raise Refused(seat["error"])
-        person = cls(http)
+        person = cls(http, seat)
         await person._socket.connect(
             origin, transports=["websocket"], socketio_path="socket", auth={"ticket": seat["ticket"]}
         )
@@ -67,9 +70,13 @@ class SocketPerson:
             await self._news.wait_for(lambda: self.state and condition(self.state))
             return condition(self.state)
 
-    async def _told(self, state: dict[str, Any]) -> None:
+    async def _told(self, event: str, data: dict[str, Any]) -> None:
+        self.heard.append((event, data))
+        if self.hearer is not None:
+            self.hearer(event, data)
         async with self._news:
-            self.state = state
+            if event == "room.state":
+                self.state = data
             self._news.notify_all()
 
     async def leave(self) -> None:
