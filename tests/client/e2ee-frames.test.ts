@@ -314,6 +314,7 @@ describe("the watchdog", () => {
     assert.ok(!isBypassed(NO_FIGURES, { worker: 100, browser: 0 }));
     assert.ok(!isBypassed(NO_FIGURES, { worker: 92, browser: 100 }));
     assert.ok(!isBypassed({ worker: 9_000, browser: 10_000 }, { worker: 9_090, browser: 10_100 }));
+    assert.ok(!isBypassed({ worker: 40, browser: 50 }, { worker: 43, browser: 110 }), "a tired machine");
   });
 
   it("counts packets of sound and frames of pictures", () => {

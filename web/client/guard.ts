@@ -22,6 +22,8 @@ export class Guard {
   #reading = new Reading();
   #stopReading = (): void => undefined;
   #figures = new Map<number, StreamFigures>();
+  /** Streams that seemed to pass the worker by at the last reading. */
+  #suspects: ReadonlySet<number> = new Set();
   #looking = false;
 
   constructor(session: MediaSession, encryption: Encryption, devices: Devices) {
@@ -43,6 +45,7 @@ export class Guard {
     this.#stopReading();
     this.#reading = new Reading();
     this.#figures = new Map();
+    this.#suspects = new Set();
     this.open.set(new Set());
     const crypto = this.#encryption.stay.value?.crypto;
     this.#stopReading = crypto?.counts.subscribe((counts) => this.#read(counts)) ?? ((): void => undefined);
@@ -65,13 +68,16 @@ export class Guard {
       // A stream that was forgotten meanwhile has no counts any more.
       const live = new Set(this.#session.ends().map(({ stream }) => stream));
       const before = this.#figures;
+      const suspects = new Set<number>();
       this.#figures = new Map();
       for (const { stream, browser } of ends) {
         if (!live.has(stream) || crypto !== this.#encryption.stay.value?.crypto) continue;
         const now = { worker: handled(counts[stream]), browser };
         this.#figures.set(stream, now);
-        if (isBypassed(before.get(stream) ?? NO_FIGURES, now)) return this.#cut();
+        if (isBypassed(before.get(stream) ?? NO_FIGURES, now)) suspects.add(stream);
       }
+      if ([...suspects].some((stream) => this.#suspects.has(stream))) return this.#cut();
+      this.#suspects = suspects;
     } catch {
       // The worker is gone, and with it all that was to be watched.
     } finally {
