@@ -90,7 +90,7 @@ export class CallGroup {
       connection.listen("mls.forwarded", (data) => this.#queue(() => this.#told(data))),
       connection.listen("mls.epoch_ready", (data) => this.#queue(() => this.#ready(data))),
     );
-    this.#later(LATE_MS, () => this.#late());
+    this.#later(LATE_MS, () => this.stage.value.name === "asking" && this.#late());
     look();
   }
 
@@ -158,7 +158,7 @@ export class CallGroup {
   }
 
   #late(): void {
-    if (this.stage.value.name === "asking") this.stage.set({ name: "asking", late: true });
+    if (this.stage.value.name !== "stopped") this.stage.set({ name: "asking", late: true });
   }
 
   /** Compares what is with what should be, and takes the next step if it is this device's. */
@@ -183,9 +183,12 @@ export class CallGroup {
   }
 
   async #ask(): Promise<void> {
+    const began = performance.now();
     this.#asked = true;
     this.#behindSince = null;
-    this.#began = performance.now();
+    this.#began = began;
+    // Whoever is left behind must not go on with keys that others may have been taken from.
+    this.#later(LATE_MS, () => this.#asked && this.#began === began && this.#late());
     await this.#connection.request("mls.key_package", { keyPackage: await this.#crypto.keyPackage() });
   }
 
@@ -214,8 +217,11 @@ export class CallGroup {
       else await this.#connection.request("mls.replace", { old, group });
     } catch (error) {
       if (!(error instanceof ProtocolError)) throw error;
-      // Somebody was faster: this leaf asks to be added to that group instead.
-      return this.#ask();
+      this.#began = performance.now();
+      // Somebody was faster, or is slow and still there: this leaf asks to be added. A request that is out already stays
+      // good, and another one would only make its welcome useless.
+      if (!this.#asked) await this.#ask();
+      return;
     }
     this.#asked = false;
     await this.#installed(group, 0);
