@@ -67,6 +67,6 @@ export function standingWords(member: Member, sure: boolean, verified: boolean):
     case "invited":
       return t("Came with the invitation that the team made.");
     case "unverified":
-      return sure ? "" : t("Not verified yet: compare a spoken code to be sure.");
+      return sure ? "" : t("Not verified yet: a code that is said aloud and compared makes sure.");
   }
 }
