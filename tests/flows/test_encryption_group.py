@@ -154,7 +154,7 @@ async def test_the_last_certified_worker_follows_when_the_first_stalls(team: Tea
     await client.keys.until(lambda: client.keys.at == interpreter.keys.at == psychologist.keys.at)
 
 
-async def test_a_server_that_withholds_a_commit_parts_nobody_else(team: Team) -> None:
+async def test_a_server_that_withholds_a_commit_parts_nobody_else_and_a_fresh_leaf_makes_up_for_it(team: Team) -> None:
     host, client, psychologist = await call_of(team, CLIENT, PSYCHOLOGIST)
     _, epoch, _ = await converge(host, client, psychologist)
     client.catch = committed(epoch)
@@ -162,6 +162,17 @@ async def test_a_server_that_withholds_a_commit_parts_nobody_else(team: Team) ->
     await host.keys.until(lambda: host.keys.at == psychologist.keys.at == guest.keys.at)
     assert client.keys.view
     assert client.keys.view["epoch"] == epoch
+    await converge(host, client, psychologist, guest)
+    assert [name for name, _ in client.caught] == ["mls.committed"]
+    assert Tag.KEYS_REFUSED in await team.house.tags(CLIENT)
+
+
+async def test_a_server_that_goes_on_withholding_is_said_on_the_page(team: Team) -> None:
+    host, client = await call_of(team, CLIENT)
+    client.catch = lambda event, _data: event in {"mls.committed", "mls.welcome"}
+    psychologist = await team.join(PSYCHOLOGIST)
+    await client.keys.until(lambda: client.keys.stages[-1] == {"name": "asking", "late": True})
+    assert host.keys.stage == psychologist.keys.stage == "in"
 
 
 async def test_commits_that_arrive_in_another_order(team: Team) -> None:
