@@ -1,9 +1,9 @@
 """What the encryption costs: ``python -m bench.encryption [--repeats N]`` writes bench/results/encryption.json.
 
-Compared are two builds of the same client on the same machine in the same run: the one that people get, and the tests' one
-that differs from it by a single module (tests/browser/plain_pipeline.ts), in which frames are neither sealed nor opened.
-Keys, transforms, counts and the worker are the same in both, so what differs is the price of the cryptography. Every
-run's figure is kept beside the median.
+Compared are two builds of the same client on the same machine in the same run: the one that people get, and the tests'
+own, which differs from it by a single module (tests/browser/plain_pipeline.ts), in which frames are neither sealed nor
+opened. Keys, transforms, counts and the worker are the same in both, so what differs is the price of the cryptography.
+Every run's figure is kept beside the median.
 """
 
 from __future__ import annotations
@@ -17,8 +17,9 @@ import shutil
 import statistics
 import subprocess
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,7 @@ from tests.support import network
 from tests.support.browsers import Browsers
 from tests.support.demo import ROOT, Demo
 from tests.support.page import Page
-from tests.support.walk import DESK, PHONE, all_meet, arrive, join, let_in, plan, sign_in
+from tests.support.walk import DESK, PHONE, arrive, join, let_in, plan, sign_in
 
 RESULTS = ROOT / "bench" / "results" / "encryption.json"
 PLAIN = "tests/browser/plain_pipeline.ts"
@@ -48,9 +49,7 @@ ORDER = """new Promise((done, failed) => {
   worker.onmessage = ({data}) => { worker.terminate(); data.failed ? failed(new Error(data.failed)) : done(data); };
   worker.postMessage(%s);
 })"""
-NOTE_CLICK = (
-    f"""void document.addEventListener("click", () => {{ window.clicked = {NOW}; }}, {{capture: true, once: true}})"""
-)
+NOTE_CLICKS = f"""void document.addEventListener("click", () => {{ window.clicked = {NOW}; }}, {{capture: true}})"""
 NOTE_EPOCHS = f"""(() => {{
   window.epochs = {{}};
   poruch.encryption().view.subscribe((view) => {{ if (view) window.epochs[view.epoch] ??= {NOW}; }});
@@ -65,6 +64,8 @@ NOTE_FIRST = f"""void (async () => {{
   }}
 }})()"""
 Figures = dict[str, Any]
+Keep = Callable[[Figures], None]
+"""Writes down what is known so far."""
 
 
 def _summary(values: Sequence[float]) -> Figures:
@@ -92,7 +93,7 @@ async def _open(browsers: Browsers, browser: str, label: str) -> Page:
     return await (await browsers.firefox()).person(label, viewport=PHONE)
 
 
-async def frames(browsers: Browsers, folder: Path, repeats: int) -> Figures:
+async def frames(browsers: Browsers, folder: Path, repeats: int, keep: Keep) -> None:
     """Microseconds a frame in a worker, by browser, build and size."""
     await _node("../bench/frames_worker.mjs", str(folder / "encrypted.js"))
     await _node("../bench/frames_worker.mjs", str(folder / "plain.js"), PLAIN)
@@ -123,64 +124,62 @@ async def frames(browsers: Browsers, folder: Path, repeats: int) -> Figures:
                         )
                         place[build] = _summary([one[work] for one in kept])
             await tab.close()
-    return found
+            keep(found)
 
 
-async def calls(browsers: Browsers, folder: Path, repeats: int) -> Figures:
+async def calls(browsers: Browsers, folder: Path, repeats: int, keep: Keep) -> None:
     """Milliseconds until keys have changed and until the first picture, by browser of the client and build."""
-    found: Figures = {}
-    for build in ("encrypted", "plain"):
-        out = folder / f"client-{build}"
-        instead = [f"--instead=client/e2ee/pipeline=../{PLAIN}"] if build == "plain" else []
-        await _node("build.mjs", f"--out={out}", *instead)
-        data = folder / f"data-{build}"
-        demo = await Demo.start(data, environment={other_client.DIST: str(out)}, module="bench.other_client")
-        try:
-            for browser in BROWSERS:
+    demos: dict[str, Demo] = {}
+    try:
+        for build in ("encrypted", "plain"):
+            out = folder / f"client-{build}"
+            instead = [f"--instead=client/e2ee/pipeline=../{PLAIN}"] if build == "plain" else []
+            await _node("build.mjs", f"--out={out}", *instead)
+            chosen = {other_client.DIST: str(out)}
+            demos[build] = await Demo.start(folder / build, environment=chosen, module="bench.other_client")
+        found: Figures = {}
+        for browser in BROWSERS:
+            for build, demo in demos.items():
                 for what, values in (await _call(browsers, browser, demo, repeats)).items():
                     found.setdefault(browser, {}).setdefault(what, {})[build] = _summary(values)
-        finally:
+                keep(found)
+    finally:
+        for demo in demos.values():
             await demo.stop()
-    return found
 
 
 async def _call(browsers: Browsers, browser: str, demo: Demo, repeats: int) -> Mapping[str, list[float]]:
     manager = await (await browsers.chromium()).person("case manager", viewport=DESK)
-    psychologist = await _open(browsers, "chromium", "psychologist")
     await sign_in(manager, demo, "case_manager")
-    await sign_in(psychologist, demo, "psychologist")
     meeting = await plan(manager, demo)
     await join(manager, meeting.url)
-    await join(psychologist, meeting.url)
-    team = {demo.name("case_manager"): manager, demo.name("psychologist"): psychologist}
-    await all_meet(team)
-    for page in team.values():
-        await page.evaluate(NOTE_EPOCHS)
+    await manager.wait_for(EPOCH + " === 0")
+    await manager.evaluate(NOTE_EPOCHS)
     figures: dict[str, list[float]] = {"first picture": [], "keys after joining": [], "keys after leaving": []}
-    for _ in range(repeats):
+    for turn in range(repeats):
         client = await _open(browsers, browser, "client")
         await arrive(client, meeting.invitation)
         epoch = await manager.evaluate(EPOCH)
-        await manager.evaluate(NOTE_CLICK)
+        await manager.evaluate(NOTE_CLICKS)
         await client.evaluate(NOTE_FIRST)
         await let_in(manager, demo.client)
+        if turn:  # another browser with the same link, which the page asks about
+            await manager.click_css("dialog[open] .dialog__buttons button:first-child")
         first = await client.wait_for("window.first")
         admitted = await manager.evaluate("window.clicked")
         figures["first picture"].append(first - admitted)
-        figures["keys after joining"].append(await _all_have(list(team.values()), epoch + 1) - admitted)
-        await client.evaluate(NOTE_CLICK)
+        figures["keys after joining"].append(await _has(manager, epoch + 1) - admitted)
+        await client.evaluate(NOTE_CLICKS)
         await client.click("button", "Leave", exact=True)
-        left = await _all_have(list(team.values()), epoch + 2) - await client.evaluate("window.clicked")
-        figures["keys after leaving"].append(left)
+        figures["keys after leaving"].append(await _has(manager, epoch + 2) - await client.evaluate("window.clicked"))
         await client.close()
-    for page in team.values():
-        await page.close()
+    await manager.close()
     return figures
 
 
-async def _all_have(pages: Sequence[Page], epoch: int) -> float:
-    """When the last of them had installed the keys of this epoch."""
-    return float(max([await page.wait_for(f"window.epochs[{epoch}]") for page in pages]))
+async def _has(page: Page, epoch: int) -> float:
+    """When this page had installed the keys of this epoch."""
+    return float(await page.wait_for(f"window.epochs[{epoch}]"))
 
 
 def machine() -> Figures:
@@ -208,21 +207,20 @@ def machine() -> Figures:
 
 async def _measure(repeats: int, parts: Sequence[str]) -> None:
     about = machine()
-    result: Figures = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     browsers = Browsers()
     try:
         with tempfile.TemporaryDirectory() as folder:
             for part, measure in (("microseconds_per_frame", frames), ("milliseconds_in_a_call", calls)):
                 if part in parts:
-                    result[part] = {
-                        "machine": about,
-                        "repeats": repeats,
-                        **await measure(browsers, Path(folder), repeats),
-                    }
+                    await measure(browsers, Path(folder), repeats, partial(_keep, part, {"machine": about}))
     finally:
         await browsers.close()
+
+
+def _keep(part: str, about: Figures, found: Figures) -> None:
+    result: Figures = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     RESULTS.parent.mkdir(exist_ok=True)
-    RESULTS.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n")
+    RESULTS.write_text(json.dumps({**result, part: about | found}, indent=1, ensure_ascii=False) + "\n")
 
 
 def main() -> None:
