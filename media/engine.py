@@ -100,6 +100,7 @@ class Engine:
             wire=self._wire,
             counters=self._counters,
             on_packet=self._on_packet,
+            on_ready=self._on_ready,
             on_end=self._on_end,
         )
         self._transports[transport.id] = transport
@@ -126,6 +127,10 @@ class Engine:
     def _on_packet(self, transport: WebRtcTransport, rtcp: bool, data: bytes, now: float) -> None:
         router = self._rooms[transport.room]
         self._send(router.on_rtcp(transport.id, data, now) if rtcp else router.on_rtp(transport.id, data, now))
+
+    def _on_ready(self, transport: WebRtcTransport) -> None:
+        if transport.id in self._transports:
+            self._rooms[transport.room].link_ready(transport.id)
 
     def _send(self, outgoing: list[Outgoing]) -> None:
         for each in outgoing:

@@ -61,6 +61,11 @@ class Router:
         if direction == "send":
             self._feedback[transport] = Feedback(OWN_SSRC)
 
+    def link_ready(self, transport: str) -> None:
+        """Begin every subscription of a transport anew: what was forwarded before its handshake ended never left."""
+        if link := self._links.get(transport):
+            self._restart(link.consumers.values())
+
     def close_link(self, transport: str) -> list[Producer]:
         """Forget a transport with everything on it; return the producers that ended."""
         link = self._links.pop(transport, None)

@@ -13,11 +13,14 @@ from .srtp import SrtpKeys, SrtpSession, sessions
 from .wire import Kind, Wire
 
 OnPacket = Callable[["WebRtcTransport", bool, bytes, float], None]
+OnReady = Callable[["WebRtcTransport"], None]
 OnEnd = Callable[["WebRtcTransport", str], None]
 
 
 class WebRtcTransport:
-    """``on_packet(transport, rtcp, data, now)`` gets decrypted packets, ``on_end(transport, reason)`` a failure."""
+    """``on_packet(transport, rtcp, data, now)`` gets decrypted packets, ``on_ready(transport)`` says when packets begin
+    to leave, ``on_end(transport, reason)`` gets a failure.
+    """
 
     def __init__(
         self,
@@ -28,6 +31,7 @@ class WebRtcTransport:
         wire: Wire,
         counters: Counter[str],
         on_packet: OnPacket,
+        on_ready: OnReady,
         on_end: OnEnd,
     ) -> None:
         self.id = identity
@@ -37,6 +41,7 @@ class WebRtcTransport:
         self._wire = wire
         self._counters = counters
         self._on_packet = on_packet
+        self._on_ready = on_ready
         self._dtls = Dtls(self._send, self._got_keys, lambda reason: on_end(self, reason))
         self._peer_dtls: PeerDtls | None = None
         self._started = False
@@ -118,3 +123,4 @@ class WebRtcTransport:
     def _got_keys(self, keys: SrtpKeys) -> None:
         self._receive, self._protect = sessions(keys)
         self._counters["dtls_connected"] += 1
+        self._on_ready(self)

@@ -106,6 +106,15 @@ def test_a_new_subscriber_begins_with_a_key_frame(room: Room) -> None:
     assert len(media(room.send(502))) == 1
 
 
+def test_a_subscriber_begins_anew_once_its_handshake_has_ended(room: Room) -> None:
+    room.subscribe("bob")
+    room.send(500, KEY)
+    room.router.link_ready("down-bob")
+    assert media(room.send(501)) == []
+    assert requests(room.router.tick(0.0)) == 1
+    assert len(media(room.send(502, KEY))) == 1
+
+
 def test_sound_needs_no_key_frame(room: Room) -> None:
     microphone = room.publish("audio", "microphone", mid="1")
     offer = room.subscribe("bob", microphone)
