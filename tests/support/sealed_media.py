@@ -58,6 +58,11 @@ class Opening:
             task = (codec, frame)
         self._decoder.put(task)
 
+    def get(self) -> tuple[Any, Any] | None:
+        """What has passed; for a decoder that is started only afterwards, and so was given this queue."""
+        task: tuple[Any, Any] | None = self._decoder.get()
+        return task
+
 
 def seal_with(keys: FrameKeys, connection: RTCPeerConnection) -> None:
     """Every transceiver that is added from now on sends sealed frames only."""
