@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -24,13 +25,18 @@ from server.devices.signatures import (
 from tests.support.casework import Worker
 from tests.support.staff_device import Organisation, StaffDevice
 
-NOW = datetime.now(UTC)
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 PERSON = Worker("0123456789abcdef", "Олег Ткачук", Role.INTERPRETER)
 ORGANISATION, DEVICE = Organisation(), StaffDevice()
 
 
+def certified(**changes: Any) -> Certificate:
+    """What the organisation says about the device, from this moment on."""
+    return ORGANISATION.certify(DEVICE, PERSON, **({"issued": NOW, "expires": NOW + certificates.VALID} | changes))
+
+
 def test_it_reads_back_what_was_certified() -> None:
-    body = certificates.check(ORGANISATION.certify(DEVICE, PERSON), ORGANISATION.public, NOW)
+    body = certificates.check(certified(), ORGANISATION.public, NOW)
     assert (body.account, body.name, body.role, body.device) == (
         PERSON.id,
         PERSON.name,
@@ -48,14 +54,14 @@ def test_it_reads_back_what_was_certified() -> None:
         ({"organisation": "A" * 43}, "wrong_organisation"),
     ],
 )
-def test_it_refuses_what_does_not_hold_now(changes: dict[str, object], code: str) -> None:
+def test_it_refuses_what_does_not_hold_now(changes: dict[str, Any], code: str) -> None:
     with pytest.raises(CertificateError) as caught:
-        certificates.check(ORGANISATION.certify(DEVICE, PERSON, **changes), ORGANISATION.public, NOW)
+        certificates.check(certified(**changes), ORGANISATION.public, NOW)
     assert caught.value.code == code
 
 
 def test_it_refuses_another_organisation_and_every_forgery() -> None:
-    genuine = ORGANISATION.certify(DEVICE, PERSON)
+    genuine = certified()
     with pytest.raises(CertificateError, match="wrong_organisation"):
         certificates.check(genuine, Organisation().public, NOW)
     stranger = Organisation().certify(DEVICE, PERSON)
@@ -85,7 +91,7 @@ def test_it_refuses_another_organisation_and_every_forgery() -> None:
     ],
 )
 def test_it_reads_the_one_form_alone(spoil: object) -> None:
-    genuine = ORGANISATION.certify(DEVICE, PERSON)
+    genuine = certified()
     with pytest.raises(CertificateError, match="malformed"):
         certificates.read(Certificate(body=spoil(genuine.body), signature=genuine.signature))  # type: ignore[operator]
 
