@@ -23,7 +23,7 @@ READ_AGAIN_AFTER = timedelta(minutes=10)
 MANAGERS = frozenset({Role.CASE_MANAGER, Role.SOCIAL_WORKER})
 """Roles of which a team always keeps one, so that no case is left without somebody to turn to."""
 
-TEAM_ROLES = ACCOUNTS - {Role.SUPERVISOR, Role.ADMINISTRATOR}
+TEAM_ROLES = ACCOUNTS - {Role.INSPECTOR, Role.SUPERVISOR, Role.ADMINISTRATOR}
 """Roles that work in a case's team."""
 
 CaseCode = Literal[

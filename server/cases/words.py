@@ -15,6 +15,7 @@ ROLES: Mapping[Role, str] = {
     Role.REHABILITATION: N_("rehabilitation specialist"),
     Role.INTERPRETER: N_("interpreter"),
     Role.AGENCY_GUEST: N_("guest from another service"),
+    Role.INSPECTOR: N_("inspector"),
     Role.SUPERVISOR: N_("supervisor"),
     Role.ADMINISTRATOR: N_("administrator"),
     Role.CLIENT: N_("client"),
