@@ -71,6 +71,7 @@ class Moment:
 
     at: datetime
     tag: Tag
+    seat: str | None
     name: str | None
     role: str | None
     by: str | None
@@ -272,6 +273,7 @@ def _moment(fact: Fact, seat_id: str | None, seats: Mapping[str, _Seat]) -> Mome
     return Moment(
         at=fact.at,
         tag=fact.tag,
+        seat=seat_id if seat else None,
         name=seat.name if seat else None,
         role=seat.role if seat else None,
         by=by if doer is not seat or seat is None or fact.tag in _OF_THE_ROOM else None,
