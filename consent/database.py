@@ -11,12 +11,24 @@ from sqlalchemy import event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
+from sqlalchemy.orm import Session
+
+from consent import sealed
+from consent.keyring import FOLDER, KEYRING, WRITING, Keyring, data_key_now
+from consent.keys import BELONGS, Belongs
 
 BUSY_TIMEOUT_S = 5
 
 
 class DatabaseBusy(Exception):
     """Somebody else holds the write lock for longer than we wait: nothing was written, try again."""
+
+
+class SealingSession(Session):
+    """A session whose flush seals what is personal."""
+
+
+sealed.install(SealingSession, data_key_now)
 
 
 class Database:
@@ -26,22 +38,24 @@ class Database:
     upgrades fails at once, whatever the timeout), so never await the network inside one.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, keyring: Keyring, belongs: Belongs | None = None) -> None:
         self._sqlite = make_url(url).get_backend_name() == "sqlite"
+        self.keyring = keyring
+        self._belongs = belongs
         self.engine: AsyncEngine = create_async_engine(url)
         if self._sqlite:
             event.listen(self.engine.sync_engine, "connect", _prepare_sqlite)
             event.listen(self.engine.sync_engine, "begin", _begin_sqlite)
 
     @classmethod
-    def in_file(cls, path: Path) -> Database:
-        """The embedded database in one file."""
-        return cls(f"sqlite+aiosqlite:///{path}")
+    def in_file(cls, path: Path, belongs: Belongs | None = None) -> Database:
+        """The embedded database in one file, its keys in a folder beside it."""
+        return cls(f"sqlite+aiosqlite:///{path}", Keyring.in_folder(path.parent / FOLDER), belongs)
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncSession]:
         """A session that sees one moment and is always rolled back."""
-        async with AsyncSession(self.engine, expire_on_commit=False) as session:
+        async with self._session(self.engine, writing=False) as session:
             yield session
 
     @asynccontextmanager
@@ -49,7 +63,7 @@ class Database:
         """A session that commits when the block ends well. Raises DatabaseBusy when the lock cannot be had."""
         engine = self.engine.execution_options(poruch_write=True)
         try:
-            async with AsyncSession(engine, expire_on_commit=False) as session, session.begin():
+            async with self._session(engine, writing=True) as session, session.begin():
                 if self._sqlite:
                     await session.connection()  # takes the lock before the first read
                 yield session
@@ -57,6 +71,10 @@ class Database:
             if "database is locked" in str(error):
                 raise DatabaseBusy from error
             raise
+
+    def _session(self, engine: AsyncEngine, *, writing: bool) -> AsyncSession:
+        info = {KEYRING: self.keyring, BELONGS: self._belongs, WRITING: writing}
+        return AsyncSession(engine, sync_session_class=SealingSession, expire_on_commit=False, info=info)
 
     async def close(self) -> None:
         """Give all connections back."""

@@ -71,3 +71,13 @@ class Tag(StrEnum):
     KEYS_REFUSED = "encryption:seat:refused"
     ENCRYPTION_STOPPED = "encryption:room:stopped"
     REKEYED = "encryption:room:rekeyed"
+
+    # keys, reading and erasure
+    CASE_READ = "keys:case:read"
+    ORGANISATION_READ = "keys:organisation:read"
+    KEYS_ROTATED = "keys:organisation:rotated"
+    ERASURE_ASKED = "keys:case:erasure_asked"
+    ERASURE_WITHDRAWN = "keys:case:erasure_withdrawn"
+    CASE_ERASED = "keys:case:erased"
+    RETENTION_CHANGED = "case:retention:changed"
+    TRANSPORT_PURGED = "system:transport:purged"

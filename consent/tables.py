@@ -1,4 +1,4 @@
-"""The table base that every folder's tables share, and the ledger's own table."""
+"""The table base that every folder's tables share, and the tables of keys and of the ledger."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import secrets
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
-from sqlalchemy import JSON, DateTime, Index, MetaData, String
+from sqlalchemy import JSON, DateTime, Index, LargeBinary, MetaData, String
 from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
@@ -54,6 +54,35 @@ class Base(DeclarativeBase):
 
     metadata = MetaData(naming_convention=NAMING)
     type_annotation_map: ClassVar[dict[Any, Any]] = {datetime: UtcDateTime, dict[str, Any]: JSON}
+
+
+ORGANISATION = ""
+"""The case id under which the organisation's own data key is kept."""
+
+
+class DataKeyRow(Base):
+    """The data key of one case, under a key-encryption key; destroyed by erasure, and never made again."""
+
+    __tablename__ = "case_keys"
+
+    case_id: Mapped[str] = mapped_column(String(ID_LENGTH), primary_key=True)
+    kek_id: Mapped[str] = mapped_column(String(16), index=True)
+    wrapped: Mapped[bytes | None] = mapped_column(LargeBinary)
+    """None once it was destroyed."""
+    created_at: Mapped[datetime]
+    destroyed_at: Mapped[datetime | None]
+
+
+class CaseReading(Base):
+    """When somebody last had a case opened for one purpose: so that repeats within ten minutes are one ledger entry."""
+
+    __tablename__ = "case_readings"
+
+    case_id: Mapped[str] = mapped_column(String(ID_LENGTH), primary_key=True)
+    actor: Mapped[str] = mapped_column(String(64), primary_key=True)
+    purpose: Mapped[str] = mapped_column(String(16), primary_key=True)
+    session_id: Mapped[str] = mapped_column(String(ID_LENGTH), primary_key=True)
+    at: Mapped[datetime] = mapped_column(index=True)
 
 
 class LedgerEntry(Base):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from consent.database import Database
 from server import files, health, live, logs, metrics
 from server.accounts import admin
 from server.accounts import demo as demo_sign_in
@@ -26,6 +25,7 @@ from server.http.limits import LIMITS, Limits
 from server.http.render import environment
 from server.i18n import Catalogs
 from server.metrics import METRICS, Metrics
+from server.opening import open_database
 from server.seats import views as seats
 from server.secrets import Secrets
 from server.sessions import views as records
@@ -53,7 +53,7 @@ def build(settings: Settings, secrets: Secrets) -> web.Application:
     )
     app[SETTINGS] = settings
     app[SECRETS] = secrets
-    app[DATABASE] = Database(settings.url)
+    app[DATABASE] = open_database(settings)
     app[CATALOGS] = Catalogs(WEB / "locale", settings.languages, settings.default_language)
     app[DIST] = WEB / "dist"
     app[JINJA] = environment(WEB, app)

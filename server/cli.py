@@ -15,7 +15,7 @@ from pathlib import Path
 from sqlalchemy.exc import OperationalError
 
 from consent import ledger
-from consent.database import Database
+from consent.keys import KeyringError
 from consent.policy import Role
 from media.control import MediaError
 from server import __version__, backup, explain, logs, orgkey, schema, secrets, serving, tls, trial
@@ -26,6 +26,7 @@ from server.devices.signatures import fingerprint, spki
 from server.http.context import DATABASE
 from server.http.forms import EMAIL
 from server.locking import only_server
+from server.opening import open_database
 from server.settings import Settings, SettingsError, load, refuse_unsafe
 
 
@@ -34,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = _parser().parse_args(argv)
     try:
         status: int = arguments.run(arguments)
-    except (SettingsError, secrets.SecretsError, backup.BackupError, orgkey.OrgKeyError) as error:
+    except (SettingsError, secrets.SecretsError, backup.BackupError, orgkey.OrgKeyError, KeyringError) as error:
         print(error, file=sys.stderr)
         return 2
     except MediaError as error:
@@ -101,7 +102,7 @@ def _create_admin(arguments: argparse.Namespace) -> int:
 
 
 async def _new_administrator(settings: Settings, email: str, name: str) -> str:
-    database, now = Database(settings.url), datetime.now(UTC)
+    database, now = open_database(settings), datetime.now(UTC)
     try:
         if await schema.revision(database) != schema.head():
             raise SettingsError("The database does not have this version's tables. Run: poruch migrate")
@@ -137,7 +138,7 @@ def _migrate(_arguments: argparse.Namespace) -> int:
 
 
 async def _upgrade(settings: Settings) -> tuple[str | None, str | None]:
-    database = Database(settings.url)
+    database = open_database(settings)
     try:
         return await schema.upgrade(database)
     finally:
@@ -184,7 +185,7 @@ def _trust_org_key(arguments: argparse.Namespace) -> int:
 
 
 async def _trusting(settings: Settings, public: str, *, replace: bool) -> bool:
-    database = Database(settings.url)
+    database = open_database(settings)
     try:
         if await schema.revision(database) != schema.head():
             raise SettingsError("The database does not have this version's tables. Run: poruch migrate")

@@ -11,6 +11,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 
 from consent.database import Database
+from consent.keyring import Keyring
 from consent.tables import Base
 from rooms import tables as _rooms
 from server.accounts import tables as _accounts
@@ -25,11 +26,12 @@ METADATA = Base.metadata
 FOLDER = Path(__file__).parent / "migrations"
 
 
-def config(connection: Connection | None = None) -> Config:
-    """Alembic's configuration, without a file."""
+def config(connection: Connection | None = None, keyring: Keyring | None = None) -> Config:
+    """Alembic's configuration, without a file; ``keyring`` is for steps that seal what was plain before."""
     alembic = Config()
     alembic.set_main_option("script_location", str(FOLDER))
     alembic.attributes["connection"] = connection
+    alembic.attributes["keyring"] = keyring
     return alembic
 
 
@@ -48,5 +50,5 @@ async def upgrade(database: Database) -> tuple[str | None, str | None]:
     """Bring the database to the newest revision; returns the revisions before and after."""
     before = await revision(database)
     async with database.engine.begin() as connection:
-        await connection.run_sync(lambda sync: command.upgrade(config(sync), "head"))
+        await connection.run_sync(lambda sync: command.upgrade(config(sync, database.keyring), "head"))
     return before, await revision(database)

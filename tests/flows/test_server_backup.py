@@ -16,12 +16,13 @@ from consent.database import Database
 from server import backup, schema, secrets
 from server.backup import BackupError
 from server.locking import only_server
+from server.opening import open_database
 from server.settings import Settings, SettingsError
 
 
 async def one_account(settings: Settings) -> None:
     secrets.load(settings.data_dir)
-    database = Database(settings.url)
+    database = open_database(settings)
     await schema.upgrade(database)
     async with database.write() as session:
         await session.execute(
@@ -34,7 +35,7 @@ async def one_account(settings: Settings) -> None:
 
 
 async def accounts(settings: Settings) -> int:
-    database = Database(settings.url)
+    database = open_database(settings)
     async with database.read() as session:
         count = (await session.execute(text("SELECT count(*) FROM accounts"))).scalar_one()
     await database.close()
@@ -47,7 +48,7 @@ def elsewhere(settings: Settings, tmp_path: Path) -> Settings:
 
 async def test_what_was_backed_up_while_others_write_comes_back_elsewhere(settings: Settings, tmp_path: Path) -> None:
     await one_account(settings)
-    database = Database(settings.url)
+    database = open_database(settings)
     async with database.write() as session:
         await session.execute(text("UPDATE accounts SET name = 'not yet'"))
         made = await asyncio.to_thread(backup.backup, settings, tmp_path)

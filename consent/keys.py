@@ -1,0 +1,252 @@
+"""Keys: the only way to read a case, which is itself written into the ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Collection
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import or_
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from consent import ledger
+from consent.datakey import DataKey, SealBroken
+from consent.events import Tag
+from consent.keyring import (
+    WRITING,
+    CaseErased,
+    KeyMissing,
+    Keyring,
+    KeyringError,
+    data_key,
+    data_keys,
+)
+from consent.policy import Action, Role, allows
+from consent.sealed import Locked, unlock
+from consent.tables import ORGANISATION, CaseReading
+
+__all__ = [
+    "CaseErased",
+    "CaseKey",
+    "CaseRefused",
+    "DataKey",
+    "KeyMissing",
+    "Keyring",
+    "KeyringError",
+    "Locked",
+    "OrganisationKey",
+    "Purpose",
+    "Reader",
+    "SealBroken",
+    "data_key",
+    "open_case",
+    "open_cases",
+    "open_organisation",
+]
+
+READ_AGAIN_AFTER = timedelta(minutes=10)
+"""The same reader, case and purpose within this time is one reading."""
+BELONGS = "belongs"
+"""Name in a session's ``info``."""
+
+
+class Purpose(StrEnum):
+    """What a case is opened for; part of the entry, and of what the client is told about it."""
+
+    LISTED = "listed"
+    READ = "read"
+    CHANGE = "change"
+    PLAN = "plan"
+    MEET = "meet"
+    RECORD = "record"
+    EXPORT = "export"
+    SUPERVISE = "supervise"
+    BREAK_GLASS = "break_glass"
+    INSPECT = "inspect"
+    PERSON = "person"  # the client's own page
+    SYSTEM = "system"  # the server itself: a meeting that is held, a reminder that is due
+
+
+NEEDS: dict[Purpose, Action | None] = {
+    Purpose.LISTED: Action.LIST_CASES,
+    Purpose.READ: Action.READ_CASE,
+    Purpose.CHANGE: Action.CHANGE_CASE,
+    Purpose.PLAN: Action.PLAN_APPOINTMENT,
+    Purpose.MEET: Action.JOIN_MEETING,
+    Purpose.RECORD: Action.READ_RECORD,
+    Purpose.EXPORT: Action.READ_RECORD,
+    Purpose.SUPERVISE: Action.READ_RECORD,
+    Purpose.BREAK_GLASS: None,  # allowed by what ``Belongs`` knows of a running permission, not by role
+    Purpose.INSPECT: None,
+    Purpose.PERSON: None,
+    Purpose.SYSTEM: None,
+}
+"""What the policy must allow; None: nobody but those to whom the case is opened for just this purpose."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Who reads: ``account:ID``, ``seat:ID``, ``client:ID`` or ``system``; in what role, under what name."""
+
+    actor: str
+    role: Role | None
+    name: str
+
+
+SYSTEM = Reader(ledger.SYSTEM, None, "")
+
+Belongs = Callable[[AsyncSession, Reader, str, Purpose], Awaitable[bool]]
+"""(session, reader, case_id, purpose) -> whether the case is theirs (their team's) for this purpose, now."""
+
+
+class CaseRefused(Exception):
+    """The policy does not let this reader open the case for this purpose."""
+
+    def __init__(self, case_id: str, purpose: Purpose) -> None:
+        super().__init__(f"{purpose.value} of a case refused")
+        self.case_id, self.purpose = case_id, purpose
+
+
+@dataclass(frozen=True, slots=True)
+class CaseKey:
+    """A case that is open for one reader and purpose; lives as long as the session it came from."""
+
+    case_id: str
+    reader: Reader
+    purpose: Purpose
+    data: DataKey
+
+    def unlock(self, *rows: Any) -> None:
+        """Make the sealed columns of these rows (or lists of rows) readable. Raises Locked for another case's row."""
+        for row in rows:
+            if isinstance(row, (list, tuple)):
+                self.unlock(*row)
+            elif row is not None:
+                unlock(row, self.case_id, self.data)
+
+
+@dataclass(frozen=True, slots=True)
+class OrganisationKey:
+    """The organisation's own key: entries and rows that belong to no case."""
+
+    reader: Reader
+    data: DataKey
+
+    def unlock(self, *rows: Any) -> None:
+        """Make the sealed columns of these rows (or lists of rows) readable."""
+        for row in rows:
+            if isinstance(row, (list, tuple)):
+                self.unlock(*row)
+            elif row is not None:
+                unlock(row, ORGANISATION, self.data)
+
+
+async def open_case(
+    session: AsyncSession,
+    reader: Reader,
+    case_id: str,
+    purpose: Purpose,
+    *,
+    session_id: str | None = None,
+    now: datetime | None = None,
+) -> CaseKey:
+    """Open one case, in a writing session: asks the policy, writes the entry, yields the key.
+
+    ``session_id`` names the session record that is read, if it is about one. Raises CaseRefused, CaseErased.
+    """
+    if not await _may(session, reader, case_id, purpose):
+        raise CaseRefused(case_id, purpose)
+    key = await data_key(session, case_id)
+    await _note(session, reader, [case_id], purpose, session_id=session_id, now=now)
+    return CaseKey(case_id, reader, purpose, key)
+
+
+async def open_cases(
+    session: AsyncSession,
+    reader: Reader,
+    case_ids: Collection[str],
+    purpose: Purpose = Purpose.LISTED,
+    *,
+    now: datetime | None = None,
+) -> dict[str, CaseKey]:
+    """Open many cases for a list, with an entry for each. Erased ones are left out. Raises CaseRefused."""
+    wanted = sorted(set(case_ids))
+    for case_id in wanted:
+        if not await _may(session, reader, case_id, purpose):
+            raise CaseRefused(case_id, purpose)
+    found = await data_keys(session, wanted)
+    await _note(session, reader, list(found), purpose, now=now)
+    return {case_id: CaseKey(case_id, reader, purpose, key) for case_id, key in found.items()}
+
+
+async def open_organisation(session: AsyncSession, reader: Reader, *, now: datetime | None = None) -> OrganisationKey:
+    """Open what belongs to no case (sign-ins, accounts): for supervisor, administrator and the server itself."""
+    if reader != SYSTEM and reader.role not in {Role.SUPERVISOR, Role.ADMINISTRATOR}:
+        raise CaseRefused(ORGANISATION, Purpose.READ)
+    key = await data_key(session, None)
+    if reader != SYSTEM:
+        await _note(session, reader, [ORGANISATION], Purpose.READ, now=now)
+    return OrganisationKey(reader, key)
+
+
+async def _may(session: AsyncSession, reader: Reader, case_id: str, purpose: Purpose) -> bool:
+    if reader == SYSTEM:
+        return purpose in {Purpose.SYSTEM, Purpose.MEET}
+    belongs: Belongs | None = session.info.get(BELONGS)
+    theirs = belongs is not None and await belongs(session, reader, case_id, purpose)
+    needed = NEEDS[purpose]
+    if needed is None or reader.role is None:
+        return theirs
+    return allows(reader.role, needed, on_team=theirs)
+
+
+async def _note(
+    session: AsyncSession,
+    reader: Reader,
+    case_ids: list[str],
+    purpose: Purpose,
+    *,
+    session_id: str | None = None,
+    now: datetime | None,
+) -> None:
+    if not session.info.get(WRITING):
+        raise RuntimeError("a case is opened in a writing session only: its reading is an entry")
+    now = now or datetime.now(UTC)
+    if not case_ids:
+        return
+    insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
+    rows = [
+        {
+            "case_id": case_id,
+            "actor": reader.actor,
+            "purpose": purpose.value,
+            "session_id": session_id or "",
+            "at": now,
+        }
+        for case_id in case_ids
+    ]
+    noting = insert(CaseReading).values(rows)
+    # A clock that was set back hides no reading: a time ahead of now counts as long ago.
+    noting = noting.on_conflict_do_update(
+        index_elements=["case_id", "actor", "purpose", "session_id"],
+        set_={"at": now},
+        where=or_(CaseReading.at <= now - READ_AGAIN_AFTER, CaseReading.at > now),
+    )
+    fresh = await session.scalars(noting.returning(CaseReading.case_id))
+    for case_id in sorted(fresh):
+        ledger.append(
+            session,
+            Tag.CASE_READ if case_id else Tag.ORGANISATION_READ,
+            actor=reader.actor,
+            at=now,
+            case_id=case_id or None,
+            session_id=session_id,
+            details={
+                "purpose": purpose.value,
+                "by": reader.name,
+                "role": reader.role.value if reader.role else None,
+            },
+        )

@@ -1,0 +1,38 @@
+"""The database of this installation with its keyring, and to whom a case belongs."""
+
+from __future__ import annotations
+
+from sqlalchemy import ColumnElement, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from consent.database import Database
+from consent.keyring import FOLDER
+from consent.keys import Keyring, Purpose, Reader
+from server.appointments.tables import Appointment, Seat
+from server.cases.service import team_role
+from server.settings import Settings
+
+
+def open_database(settings: Settings) -> Database:
+    """The database of these settings; makes the first key-encryption key. Raises KeyringError."""
+    return Database(settings.url, Keyring.in_folder(settings.data_dir / FOLDER), belongs)
+
+
+async def belongs(session: AsyncSession, reader: Reader, case_id: str, purpose: Purpose) -> bool:
+    """Whether the case is this reader's for this purpose: their team's, or a meeting's to which they are invited."""
+    kind, _, name = reader.actor.partition(":")
+    match kind:
+        case "account":
+            if await team_role(session, name, case_id) is not None:
+                return True
+            return purpose is Purpose.MEET and await _invited(session, case_id, Seat.account_id == name)
+        case "seat":
+            return purpose in {Purpose.MEET, Purpose.PERSON} and await _invited(session, case_id, Seat.id == name)
+        case _:
+            return False
+
+
+async def _invited(session: AsyncSession, case_id: str, who: ColumnElement[bool]) -> bool:
+    found = select(Seat.id).join(Appointment, Appointment.id == Seat.appointment_id)
+    found = found.where(who, Appointment.case_id == case_id, Seat.revoked_at.is_(None))
+    return await session.scalar(found.limit(1)) is not None
