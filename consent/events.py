@@ -81,3 +81,19 @@ class Tag(StrEnum):
     CASE_ERASED = "keys:case:erased"
     RETENTION_CHANGED = "case:retention:changed"
     TRANSPORT_PURGED = "system:transport:purged"
+
+    # session records and supervision
+    NOTES_WRITTEN = "record:notes:written"
+    NOTES_SIGNED = "record:notes:signed"
+    CONTACT_ENTERED = "record:contact:entered"
+    RECORD_EXPORTED = "record:session:exported"
+    GLASS_BROKEN = "supervision:case:glass_broken"
+    GLASS_SEEN = "supervision:case:glass_seen"
+    INSPECTOR_ADMITTED = "supervision:case:inspector_admitted"
+    GRANT_ENDED = "supervision:case:grant_ended"
+    SAMPLE_DRAWN = "supervision:sample:drawn"
+    SAMPLE_REVIEWED = "supervision:sample:reviewed"
+
+    # the ledger itself
+    CLOCK_SET_BACK = "ledger:clock:set_back"
+    CHECKS_RESUMED = "ledger:checks:resumed"
