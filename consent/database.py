@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.orm import Session
 
-from consent import sealed
+from consent import ledger, sealed
 from consent.keyring import FOLDER, KEYRING, WRITING, Keyring, data_key_now
 from consent.keys import BELONGS, Belongs
 
@@ -25,10 +26,11 @@ class DatabaseBusy(Exception):
 
 
 class SealingSession(Session):
-    """A session whose flush seals what is personal."""
+    """A session whose flush seals what is personal, and whose commit seals what was appended to the ledger."""
 
 
 sealed.install(SealingSession, data_key_now)
+ledger.install(SealingSession)
 
 
 class Database:
@@ -42,6 +44,8 @@ class Database:
         self._sqlite = make_url(url).get_backend_name() == "sqlite"
         self.keyring = keyring
         self._belongs = belongs
+        self.clock: Callable[[], datetime] | None = None
+        """What the ledger takes for now; this machine's clock unless it is set."""
         self.engine: AsyncEngine = create_async_engine(url)
         if self._sqlite:
             event.listen(self.engine.sync_engine, "connect", _prepare_sqlite)
@@ -73,7 +77,7 @@ class Database:
             raise
 
     def _session(self, engine: AsyncEngine, *, writing: bool) -> AsyncSession:
-        info = {KEYRING: self.keyring, BELONGS: self._belongs, WRITING: writing}
+        info = {KEYRING: self.keyring, BELONGS: self._belongs, WRITING: writing, ledger.CLOCK: self.clock}
         return AsyncSession(engine, sync_session_class=SealingSession, expire_on_commit=False, info=info)
 
     async def close(self) -> None:

@@ -97,3 +97,22 @@ class Tag(StrEnum):
     # the ledger itself
     CLOCK_SET_BACK = "ledger:clock:set_back"
     CHECKS_RESUMED = "ledger:checks:resumed"
+
+    # consent
+    NOTICE_PUBLISHED = "consent:notice:published"
+    CONSENT_GIVEN = "consent:purpose:given"
+    CONSENT_REFUSED = "consent:purpose:refused"
+    CONSENT_WITHDRAWN = "consent:purpose:withdrawn"
+    CONSENT_CONFIRMED = "consent:purpose:confirmed"
+    CONSENT_EXPORTED = "consent:record:exported"
+    SUITABILITY_DECIDED = "consent:suitability:decided"
+    DANGER_FLAGGED = "consent:suitability:danger_flagged"
+    REPRESENTATION_ADDED = "consent:representation:added"
+    REPRESENTATION_ENDED = "consent:representation:ended"
+    OTHER_WAY_OPENED = "consent:other_way:opened"
+    OTHER_WAY_PLANNED = "consent:other_way:planned"
+    OTHER_WAY_DONE = "consent:other_way:done"
+    PERSON_PAGE_MADE = "person:page:made"
+    PERSON_PAGE_OFF = "person:page:off"
+    PERSON_PIN_SET = "person:pin:set"
+    PERSON_PIN_REFUSED = "person:pin:refused"

@@ -1,16 +1,76 @@
-"""The ledger: the one function through which the record is written."""
+"""The ledger: the one function through which the record is written, and the one through which it is read."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from typing import Any
+import os
+import secrets
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, Protocol
 
+from sqlalchemy import event, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import Session
 
+from consent.canonical import canonical, parse
+from consent.datakey import DataKey, SealBroken
 from consent.events import Tag
-from consent.tables import LedgerEntry
+from consent.keyring import WRITING, CaseErased, data_key_now
+from consent.leaf import SALT_LENGTH, Leaf, LeafError, commit, from_base64, to_base64
+from consent.tables import LedgerEntry, LedgerHead
 
 SYSTEM = "system"
+CLOCK_TOLERANCE = timedelta(seconds=5)
+"""What a clock may be behind the last entry's before that is worth an entry of its own."""
+LEDGER, CLOCK = "ledger", "clock"
+"""Names in a session's ``info``: what waits to be sealed, and whose clock says when that is."""
+_OF_THE_ORGANISATION = frozenset({"account", SYSTEM})
+
+
+class LedgerBroken(Exception):
+    """A row of the ledger is not what was written: edited, moved, or sealed anew. ``sequence`` says which."""
+
+    def __init__(self, sequence: int) -> None:
+        super().__init__(f"entry {sequence} of the ledger is not what was written")
+        self.sequence = sequence
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """An entry that waits for the commit of its transaction."""
+
+    tag: Tag
+    actor: str
+    at: datetime
+    case_id: str | None
+    session_id: str | None
+    details: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One entry, opened."""
+
+    sequence: int
+    at: datetime
+    tag: Tag
+    actor: str
+    """``account:ID``, ``seat:ID``, … as it was written, or ``system``."""
+    case_id: str | None
+    session_id: str | None
+    details: Mapping[str, Any]
+    leaf: Leaf
+    salt: bytes
+
+
+class OpenKey(Protocol):
+    """A CaseKey or an OrganisationKey of ``consent.keys``."""
+
+    @property
+    def data(self) -> DataKey:
+        """What opens the entries."""
 
 
 def account_actor(account_id: str) -> str:
@@ -24,7 +84,7 @@ def seat_actor(seat_id: str) -> str:
 
 
 def append(
-    session: AsyncSession,
+    session: AsyncSession | Session,
     tag: Tag,
     *,
     actor: str,
@@ -32,18 +92,221 @@ def append(
     case_id: str | None = None,
     session_id: str | None = None,
     details: dict[str, Any] | None = None,
-) -> LedgerEntry:
+) -> Draft:
     """Add an entry to the running transaction, so that fact and record are kept together or not at all.
 
     ``at`` is when the fact happened (UTC), by default now. ``details`` is plain JSON without links, keys or addresses.
+    The entry gets its place when the transaction commits. Raises RuntimeError in a session that only reads.
     """
-    entry = LedgerEntry(
-        at=at or datetime.now(UTC),
-        tag=tag.value,
-        actor=actor,
-        case_id=case_id,
-        session_id=session_id,
-        details=details or {},
+    if not session.info.get(WRITING):
+        raise RuntimeError("an entry is appended in a writing session only")
+    draft = Draft(tag, actor, at or _clock(session)(), case_id, session_id, details or {})
+    session.info.setdefault(LEDGER, []).append(draft)
+    return draft
+
+
+def install(session_class: type[Session]) -> None:
+    """Seal what was appended right before each commit of these sessions; a rollback forgets it."""
+    event.listen(session_class, "before_commit", seal)
+    event.listen(session_class, "after_rollback", _forget)
+
+
+def seal(session: Session) -> None:
+    """Give what was appended its place. The head row is locked last, so that writers never wait in a circle."""
+    if not session.info.get(LEDGER) or session.in_nested_transaction():
+        return
+    session.flush()
+    drafts = [_told(session, draft) for draft in session.info.pop(LEDGER)]
+    keys = {draft.case_id: data_key_now(session, draft.case_id) for draft in drafts}
+    organisation = keys.setdefault(None, data_key_now(session, None))
+    head, now = _lock_head(session), _clock(session)()
+    if head.sealed_at is not None and now < head.sealed_at - CLOCK_TOLERANCE:
+        back = {"from": head.sealed_at.isoformat(), "to": now.isoformat()}
+        drafts.insert(0, Draft(Tag.CLOCK_SET_BACK, SYSTEM, now, None, None, back))
+    places = _Places(session)
+    rows = [
+        row_of(
+            head.log_id,
+            sequence,
+            draft,
+            key=keys[draft.case_id],
+            organisation=organisation,
+            nth=places.next(draft),
+        )
+        for sequence, draft in enumerate(drafts, head.size)
+    ]
+    session.execute(insert(LedgerEntry), rows)
+    session.execute(update(LedgerHead).values(size=head.size + len(rows), sealed_at=now))
+
+
+def row_of(
+    log_id: str,
+    sequence: int,
+    draft: Draft,
+    *,
+    key: DataKey,
+    organisation: DataKey,
+    nth: tuple[int | None, int | None],
+) -> dict[str, Any]:
+    """The columns of one entry at its place; ``nth`` counts within its case and within its session, from 1."""
+    content = {"actor": draft.actor, "case": draft.case_id, "details": dict(draft.details)}
+    salt = os.urandom(SALT_LENGTH)
+    kind = draft.actor.partition(":")[0]
+    namer = organisation if kind in _OF_THE_ORGANISATION else key
+    leaf = Leaf(
+        log=log_id,
+        sequence=sequence,
+        at=draft.at,
+        tag=draft.tag.value,
+        actor=SYSTEM if draft.actor == SYSTEM else namer.pseudonym("actor", draft.actor),
+        case=key.pseudonym("case", draft.case_id) if draft.case_id else None,
+        case_nth=nth[0],
+        session=draft.session_id,
+        session_nth=nth[1],
+        commitment=commit(salt, content),
     )
-    session.add(entry)
-    return entry
+    return {
+        "sequence": sequence,
+        "log_id": log_id,
+        "at": draft.at,
+        "tag": leaf.tag,
+        "actor": leaf.actor,
+        "case_ref": leaf.case,
+        "case_nth": leaf.case_nth,
+        "session_id": leaf.session,
+        "session_nth": leaf.session_nth,
+        "commitment": leaf.commitment,
+        "sealed": key.seal(_aad(sequence), canonical({**content, "salt": to_base64(salt)})),
+        "leaf_hash": leaf.hash(),
+        "case_id": draft.case_id,
+    }
+
+
+async def entries(
+    session: AsyncSession,
+    key: OpenKey,
+    *,
+    session_id: str | None = None,
+    tags: Collection[Tag] | None = None,
+) -> list[Entry]:
+    """The entries of an open case (or, with the organisation's key, those of no case), in their order.
+
+    Raises LedgerBroken when one of them is not what was written.
+    """
+    wanted = select(LedgerEntry).where(LedgerEntry.case_id == getattr(key, "case_id", None))
+    if session_id is not None:
+        wanted = wanted.where(LedgerEntry.session_id == session_id)
+    if tags is not None:
+        wanted = wanted.where(LedgerEntry.tag.in_([tag.value for tag in tags]))
+    return open_rows(await session.scalars(wanted.order_by(LedgerEntry.sequence)), key.data)
+
+
+def open_rows(rows: Iterable[LedgerEntry], key: DataKey) -> list[Entry]:
+    """The entries of rows that this key seals. Raises LedgerBroken."""
+    return [open_row(row, key) for row in rows]
+
+
+def open_row(row: LedgerEntry, key: DataKey) -> Entry:
+    """One row opened and held against itself: leaf, hash and commitment must fit. Raises LedgerBroken."""
+    try:
+        leaf = leaf_of(row)
+        content = parse(key.open(_aad(row.sequence), row.sealed))
+        salt = from_base64(content.pop("salt"))
+        sound = leaf.hash() == row.leaf_hash and commit(salt, content) == leaf.commitment
+        if not sound or content["case"] != row.case_id:
+            raise LedgerBroken(row.sequence)
+        return Entry(
+            row.sequence,
+            leaf.at,
+            Tag(leaf.tag),
+            content["actor"],
+            row.case_id,
+            leaf.session,
+            content["details"],
+            leaf,
+            salt,
+        )
+    except (SealBroken, LeafError, ValueError, LookupError, TypeError, AttributeError) as error:
+        raise LedgerBroken(row.sequence) from error
+
+
+def leaf_of(row: LedgerEntry) -> Leaf:
+    """The leaf that the columns of a row spell."""
+    return Leaf(
+        log=row.log_id,
+        sequence=row.sequence,
+        at=row.at,
+        tag=row.tag,
+        actor=row.actor,
+        case=row.case_ref,
+        case_nth=row.case_nth,
+        session=row.session_id,
+        session_nth=row.session_nth,
+        commitment=row.commitment,
+    )
+
+
+def new_log_id() -> str:
+    """A name for a new log: 32 hexadecimal characters, so that no two logs ever share a leaf."""
+    return secrets.token_hex(16)
+
+
+@dataclass
+class _Places:
+    """Counts the entries of cases and sessions while the head is locked."""
+
+    session: Session
+    known: dict[tuple[str, str], int] = field(default_factory=dict)
+
+    def next(self, draft: Draft) -> tuple[int | None, int | None]:
+        case, session = LedgerEntry.case_id, LedgerEntry.session_id
+        return (
+            self._next("case", draft.case_id, select(LedgerEntry.case_nth).where(case == draft.case_id)),
+            self._next("session", draft.session_id, select(LedgerEntry.session_nth).where(session == draft.session_id)),
+        )
+
+    def _next(self, kind: str, name: str | None, last: Any) -> int | None:
+        if name is None:
+            return None
+        if (kind, name) not in self.known:
+            last = last.order_by(LedgerEntry.sequence.desc()).limit(1)
+            self.known[kind, name] = self.session.scalar(last) or 0
+        self.known[kind, name] += 1
+        return self.known[kind, name]
+
+
+def _lock_head(session: Session) -> LedgerHead:
+    wanted = select(LedgerHead).with_for_update().execution_options(populate_existing=True)
+    head = session.scalar(wanted)
+    if head is None:
+        make = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
+        values = {"id": 1, "log_id": new_log_id(), "size": 0}
+        session.execute(make(LedgerHead).values(values).on_conflict_do_nothing())
+        head = session.scalars(wanted).one()
+    return head
+
+
+def _told(session: Session, draft: Draft) -> Draft:
+    """What happens around a case whose key was destroyed is told without the case, and without what happened."""
+    try:
+        data_key_now(session, draft.case_id)
+    except CaseErased:
+        return Draft(draft.tag, draft.actor, draft.at, None, None, {})
+    return draft
+
+
+def _clock(session: AsyncSession | Session) -> Callable[[], datetime]:
+    clock: Callable[[], datetime] | None = session.info.get(CLOCK)
+    return clock or _utc_now
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _forget(session: Session) -> None:
+    session.info.pop(LEDGER, None)
+
+
+def _aad(sequence: int) -> tuple[str, ...]:
+    return ("ledger_entries", str(sequence), "sealed")

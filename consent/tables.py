@@ -6,7 +6,7 @@ import secrets
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
-from sqlalchemy import JSON, DateTime, Index, LargeBinary, MetaData, String
+from sqlalchemy import JSON, DateTime, Index, LargeBinary, MetaData, String, Text
 from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
@@ -85,8 +85,23 @@ class CaseReading(Base):
     at: Mapped[datetime] = mapped_column(index=True)
 
 
+class LedgerHead(Base):
+    """The one row that says which log this is and how long; whoever seals entries holds it until the commit."""
+
+    __tablename__ = "ledger_head"
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    log_id: Mapped[str] = mapped_column(String(32))
+    size: Mapped[int]
+    sealed_at: Mapped[datetime | None]
+    """By this machine's clock, when the last entries were sealed: whatever those are about."""
+
+
 class LedgerEntry(Base):
-    """One fact of the record: written once, in the transaction of the fact, never changed."""
+    """One fact of the record: written once, in the transaction of the fact, never changed.
+
+    Everything but ``sealed``, ``leaf_hash`` and ``case_id`` is the leaf of the tree (``consent.leaf``).
+    """
 
     __tablename__ = "ledger_entries"
     __table_args__ = (
@@ -94,12 +109,55 @@ class LedgerEntry(Base):
         Index("ix_ledger_entries_session_id_sequence", "session_id", "sequence"),
     )
 
-    sequence: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    sequence: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    """Its place in the log, from 0 and without gaps."""
+    log_id: Mapped[str] = mapped_column(String(32))
     at: Mapped[datetime]
     tag: Mapped[str] = mapped_column(String(64))
-    actor: Mapped[str] = mapped_column(String(64))
-    """``account:ID``, ``seat:ID`` or ``system``."""
-    case_id: Mapped[str | None] = mapped_column(String(ID_LENGTH))
+    actor: Mapped[str] = mapped_column(String(32))
+    """``system``, or a pseudonym: of accounts under the organisation's key, of everybody else under the case's."""
+    case_ref: Mapped[str | None] = mapped_column(String(32))
+    """The case's pseudonym."""
+    case_nth: Mapped[int | None]
     session_id: Mapped[str | None] = mapped_column(String(ID_LENGTH))
     """The appointment whose meeting this is about."""
-    details: Mapped[dict[str, Any]]
+    session_nth: Mapped[int | None]
+    commitment: Mapped[str] = mapped_column(String(64))
+    sealed: Mapped[bytes] = mapped_column(LargeBinary)
+    """Salt, actor, case and details, under the case's key or the organisation's."""
+    leaf_hash: Mapped[bytes] = mapped_column(LargeBinary(32))
+    case_id: Mapped[str | None] = mapped_column(String(ID_LENGTH))
+    """Only to find entries by; what is proven is ``case_ref``, and the case that is sealed."""
+
+
+class LedgerNode(Base):
+    """The hash over 256 hashes of the level below (level 0: leaves), so that proofs need not read the whole log."""
+
+    __tablename__ = "ledger_nodes"
+
+    level: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    index: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    hash: Mapped[bytes] = mapped_column(LargeBinary(32))
+
+
+class LedgerCheckpoint(Base):
+    """A checkpoint that was signed, with the signatures that it has gathered."""
+
+    __tablename__ = "ledger_checkpoints"
+
+    size: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    at: Mapped[datetime]
+    note: Mapped[str] = mapped_column(Text)
+    cosigned_at: Mapped[datetime | None] = mapped_column(index=True)
+    timestamp: Mapped[bytes | None] = mapped_column(LargeBinary)
+    """An RFC 3161 token over the note's text."""
+
+
+class LedgerJob(Base):
+    """Which process makes the checkpoints, and until when (UTC)."""
+
+    __tablename__ = "ledger_job"
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    holder: Mapped[str] = mapped_column(String(32))
+    until: Mapped[datetime]

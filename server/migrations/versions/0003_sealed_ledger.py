@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from datetime import UTC
+
 import sqlalchemy as sa
 from alembic import context, op
 
 from consent.datakey import DataKey
+from consent.events import Tag
 from consent.keyring import Keyring
+from consent.ledger import Draft, new_log_id, row_of
 
 revision = "0003"
 down_revision = "0002"
@@ -14,11 +19,21 @@ branch_labels = None
 depends_on = None
 
 
+PERSONAL = (
+    ("cases", "id", {"alias": True, "help_phone": False}),
+    ("case_clients", "case_id", {"alias": True, "phone": False}),
+    ("appointments", "case_id", {"help_phone": True, "purpose": True}),
+    ("appointment_seats", "case_id", {"name": True}),
+)
+"""Table, the column that names the case, and its personal columns with whether they are always filled."""
+
+
 def upgrade() -> None:
     keyring: Keyring = context.config.attributes["keyring"]
     _keys()
     keys = _make_keys(keyring)
-    del keys
+    _seal_columns(keys)
+    _ledger(keys)
 
 
 # --- keys and sealed columns
@@ -66,4 +81,134 @@ def _make_keys(keyring: Keyring) -> dict[str, DataKey]:
     return keys
 
 
+def _seal_columns(keys: dict[str, DataKey]) -> None:
+    op.add_column("cases", sa.Column("retention", sa.String(length=16), nullable=False, server_default="ordinary"))
+    op.add_column("cases", sa.Column("erased_at", sa.DateTime(timezone=True), nullable=True))
+    op.add_column("appointment_seats", sa.Column("case_id", sa.String(length=16), nullable=False, server_default=""))
+    op.execute(
+        "UPDATE appointment_seats SET case_id = "
+        "(SELECT case_id FROM appointments WHERE appointments.id = appointment_seats.appointment_id)"
+    )
+    for table, case_column, columns in PERSONAL:
+        for column, needed in columns.items():
+            _seal_column(table, case_column, column, keys, needed=needed)
+    if op.get_bind().dialect.name == "postgresql":
+        op.alter_column("cases", "retention", server_default=None)
+        op.alter_column("appointment_seats", "case_id", server_default=None)
+        op.create_foreign_key(op.f("fk_appointment_seats_case_id"), "appointment_seats", "cases", ["case_id"], ["id"])
+
+
+def _seal_column(table: str, case_column: str, column: str, keys: dict[str, DataKey], *, needed: bool) -> None:
+    """Replace a plain column by a sealed one. SQLite adds no NOT NULL column without a default; it keeps an empty one."""
+    connection, sealed = op.get_bind(), f"{column}_sealed"
+    default = {"nullable": False, "server_default": sa.text("''")} if needed else {"nullable": True}
+    op.add_column(table, sa.Column(sealed, sa.LargeBinary(), **default))
+    rows = connection.execute(sa.text(f"SELECT id, {case_column} AS of_case, {column} AS plain FROM {table}")).all()
+    for row in rows:
+        if row.plain is not None:
+            connection.execute(
+                sa.text(f"UPDATE {table} SET {sealed} = :sealed WHERE id = :id"),
+                {"id": row.id, "sealed": keys[row.of_case].seal((table, row.id, column), row.plain.encode())},
+            )
+    op.drop_column(table, column)
+    op.alter_column(table, sealed, new_column_name=column)
+    if needed and connection.dialect.name == "postgresql":
+        op.alter_column(table, column, server_default=None)
+
+
 # --- the ledger
+
+
+def _ledger(keys: dict[str, DataKey]) -> None:
+    connection = op.get_bind()
+    old = connection.execute(sa.select(OLD_ENTRIES).order_by(OLD_ENTRIES.c.sequence)).all()
+    op.drop_table("ledger_entries")
+    _ledger_tables()
+    log_id, counts, rows = new_log_id(), Counter[str](), []
+    for sequence, row in enumerate(old):
+        at = row.at.replace(tzinfo=UTC) if row.at.tzinfo is None else row.at
+        draft = Draft(Tag(row.tag), row.actor, at, row.case_id, row.session_id, row.details)
+        named = [f"{kind}:{name}" if name else None for kind, name in (("c", row.case_id), ("s", row.session_id))]
+        counts.update(name for name in named if name)
+        rows.append(
+            row_of(
+                log_id,
+                sequence,
+                draft,
+                key=keys[row.case_id or ""],
+                organisation=keys[""],
+                nth=(counts[named[0]] if named[0] else None, counts[named[1]] if named[1] else None),
+            )
+        )
+    # Plain SQL of this step's own columns, so that later steps may change the class.
+    entries = sa.Table("ledger_entries", sa.MetaData(), autoload_with=connection)
+    if rows:
+        connection.execute(entries.insert(), rows)
+    head = sa.Table("ledger_head", sa.MetaData(), autoload_with=connection)
+    connection.execute(head.insert().values(id=1, log_id=log_id, size=len(rows)))
+
+
+OLD_ENTRIES = sa.table(
+    "ledger_entries",
+    sa.column("sequence", sa.Integer()),
+    sa.column("at", sa.DateTime(timezone=True)),
+    sa.column("tag", sa.String()),
+    sa.column("actor", sa.String()),
+    sa.column("case_id", sa.String()),
+    sa.column("session_id", sa.String()),
+    sa.column("details", sa.JSON()),
+)
+
+
+def _ledger_tables() -> None:
+    op.create_table(
+        "ledger_head",
+        sa.Column("id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("log_id", sa.String(length=32), nullable=False),
+        sa.Column("size", sa.Integer(), nullable=False),
+        sa.Column("sealed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_ledger_head")),
+    )
+    op.create_table(
+        "ledger_entries",
+        sa.Column("sequence", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("log_id", sa.String(length=32), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("tag", sa.String(length=64), nullable=False),
+        sa.Column("actor", sa.String(length=32), nullable=False),
+        sa.Column("case_ref", sa.String(length=32), nullable=True),
+        sa.Column("case_nth", sa.Integer(), nullable=True),
+        sa.Column("session_id", sa.String(length=16), nullable=True),
+        sa.Column("session_nth", sa.Integer(), nullable=True),
+        sa.Column("commitment", sa.String(length=64), nullable=False),
+        sa.Column("sealed", sa.LargeBinary(), nullable=False),
+        sa.Column("leaf_hash", sa.LargeBinary(length=32), nullable=False),
+        sa.Column("case_id", sa.String(length=16), nullable=True),
+        sa.PrimaryKeyConstraint("sequence", name=op.f("pk_ledger_entries")),
+    )
+    op.create_index("ix_ledger_entries_case_id_sequence", "ledger_entries", ["case_id", "sequence"], unique=False)
+    op.create_index("ix_ledger_entries_session_id_sequence", "ledger_entries", ["session_id", "sequence"], unique=False)
+    op.create_table(
+        "ledger_nodes",
+        sa.Column("level", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("index", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("hash", sa.LargeBinary(length=32), nullable=False),
+        sa.PrimaryKeyConstraint("level", "index", name=op.f("pk_ledger_nodes")),
+    )
+    op.create_table(
+        "ledger_checkpoints",
+        sa.Column("size", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("note", sa.Text(), nullable=False),
+        sa.Column("cosigned_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("timestamp", sa.LargeBinary(), nullable=True),
+        sa.PrimaryKeyConstraint("size", name=op.f("pk_ledger_checkpoints")),
+    )
+    op.create_index(op.f("ix_ledger_checkpoints_cosigned_at"), "ledger_checkpoints", ["cosigned_at"], unique=False)
+    op.create_table(
+        "ledger_job",
+        sa.Column("id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("holder", sa.String(length=32), nullable=False),
+        sa.Column("until", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_ledger_job")),
+    )
