@@ -6,8 +6,9 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from consent.events import Tag
-from rooms.effects import Effect, about, closing
-from rooms.plan import MeetingPlan, PlanStatus
+from rooms.consents import OPEN, gate
+from rooms.effects import Close, Detach, Effect, about, closing
+from rooms.plan import Gate, MeetingPlan, PlanStatus
 from rooms.room import Room
 from rooms.seat import GRACE, Phase, Seat
 
@@ -18,7 +19,7 @@ OVERTIME = timedelta(minutes=60)
 
 
 def change_plan(room: Room, plan: MeetingPlan, now: datetime) -> list[Effect]:
-    """The appointment was moved, cancelled, restored, ended, or its invitations changed."""
+    """The appointment was moved, cancelled, restored, ended, its invitations changed, or what its clients agree to."""
     known = {planned.seat_id for planned in plan.seats}
     effects: list[Effect] = []
     for seat_id in [each for each in room.seats if each not in known]:
@@ -26,7 +27,9 @@ def change_plan(room: Room, plan: MeetingPlan, now: datetime) -> list[Effect]:
         del room.seats[seat_id]
     room.plan = plan
     for planned in plan.seats:
-        room.put(replace(room.seats.get(planned.seat_id, Seat(planned)), plan=planned))
+        before = room.seats.get(planned.seat_id, Seat(planned))
+        room.put(replace(before, plan=planned))
+        effects += _stop_media(before, room.seats[planned.seat_id])
     if plan.status == PlanStatus.ENDED and room.ended_at is None:
         return effects + room.finish(None, now)
     if room.cancelled:
@@ -35,7 +38,21 @@ def change_plan(room: Room, plan: MeetingPlan, now: datetime) -> list[Effect]:
     elif now < plan.starts_at - EARLY:
         for seat in [each for each in room.seats.values() if each.phase is Phase.WAITING]:
             effects += _send_away(room, seat, "moved", now)
+    for seat in list(room.seats.values()):
+        if gate(seat) is Gate.REFUSE:
+            effects += _send_away(room, seat, "other_way", now)
+        elif gate(seat) is Gate.ASK and seat.knock:
+            # Who has taken back what they had agreed to does not wait for anything; who is in stays, without media.
+            effects.append(Close(seat.knock.arrival.conn, "consent_missing"))
+            room.put(seat.unwaiting() if seat.phase is Phase.WAITING else replace(seat, knock=None))
     return effects + room.settle(now)
+
+
+def _stop_media(before: Seat, after: Seat) -> list[Effect]:
+    """All media of a client whose consent became narrower ends at once; what is still allowed is made anew."""
+    narrower = gate(before) is Gate.ALLOW and gate(after) is not Gate.ALLOW
+    shut = gate(before) in OPEN and gate(after) not in OPEN
+    return [Detach(after.conn)] if after.conn and (narrower or shut) else []
 
 
 def close_seat(room: Room, seat_id: str, code: str, now: datetime) -> list[Effect]:

@@ -1,4 +1,4 @@
-"""The plan of a meeting as the live room needs it: who is invited, when, and whom to phone."""
+"""The plan of a meeting as the live room needs it: who is invited, when, whom to phone, and what clients agreed to."""
 
 from __future__ import annotations
 
@@ -17,6 +17,28 @@ class PlanStatus(StrEnum):
     ENDED = "ended"
 
 
+class Gate(StrEnum):
+    """How far a client's consent opens a meeting to them."""
+
+    ALLOW = "allow"
+    EXPLAIN = "explain"  # sound and picture with those who explain, and with nobody else
+    ASK = "ask"  # the client has not agreed, or has taken it back
+    REFUSE = "refuse"  # nobody in front of the screen can change it
+
+
+@dataclass(frozen=True, slots=True)
+class SeatConsent:
+    """What a client has agreed to for this meeting. Without an answer nothing is allowed."""
+
+    gate: Gate = Gate.ASK
+    apart: frozenset[str] = frozenset()
+    """Seats of people with whom this client shares no media: not asked yet, refused, or not those who explain."""
+    asked: frozenset[str] = frozenset()
+    """Those of them about whom the client has yet to be asked."""
+    stopped: tuple[str, ...] = ()
+    """Purposes that the client has taken back, for those who may know them."""
+
+
 @dataclass(frozen=True, slots=True)
 class PlannedSeat:
     """One invited person; ``by_link`` people knock, everybody else has signed in and comes in directly."""
@@ -25,6 +47,8 @@ class PlannedSeat:
     role: Role
     name: str
     by_link: bool
+    consent: SeatConsent = SeatConsent()
+    """Looked at for clients only."""
 
 
 @dataclass(frozen=True, slots=True)

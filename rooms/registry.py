@@ -28,6 +28,8 @@ class Live:
     revision: int = 0
     refused: dict[tuple[str, str], datetime] = field(default_factory=dict)
     """When a refusal of (seat, action) was last recorded."""
+    halted: set[str] = field(default_factory=set)
+    """Seats whose media has ended because a client took something back, until the plan says so."""
 
 
 class Registry:

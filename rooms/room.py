@@ -7,6 +7,8 @@ from datetime import datetime, timedelta
 
 from consent.events import Tag
 from consent.policy import HOSTS, Action, Role, allows
+from rooms.apart import keep_apart
+from rooms.consents import OPEN, gate, refused_by, unasked_by
 from rooms.effects import (
     Close,
     Detach,
@@ -20,7 +22,7 @@ from rooms.effects import (
     about,
     closing,
 )
-from rooms.plan import MeetingPlan, PlanStatus
+from rooms.plan import Gate, MeetingPlan, PlanStatus
 from rooms.seat import GRACE, Abilities, Arrival, Knock, KnockKind, Phase, Seat
 
 DECLINED_WAIT = timedelta(seconds=30)
@@ -69,7 +71,8 @@ class Room:
     def arrive(self, arrival: Arrival, now: datetime) -> list[Effect]:
         """Somebody opens the door of their seat: they come in, or they wait.
 
-        Raises RoomError: not_invited, link_revoked, cancelled, room_ended, removed, room_locked, declined_wait.
+        Raises RoomError: not_invited, link_revoked, cancelled, room_ended, removed, room_locked, declined_wait,
+        consent_missing, other_way, not_agreed.
         """
         seat = self._welcome(arrival)
         continues = seat.returns(arrival.device, now)
@@ -77,7 +80,9 @@ class Room:
             raise RoomError("room_locked")
         here = seat.conn is not None and seat.device == arrival.device
         if not seat.plan.by_link or here or (seat.phase is Phase.LOST and continues):
-            return self._come_in(seat, arrival, now)
+            if unasked_by(seat, self.seats):
+                return self._wait(seat, arrival, now, continues=continues, kind=KnockKind.CONSENT)
+            return self.come_in(seat, arrival, now)
         if seat.declined_at is not None and now < seat.declined_at + DECLINED_WAIT:
             raise RoomError("declined_wait")
         return self._wait(seat, arrival, now, continues=continues)
@@ -152,12 +157,17 @@ class Room:
     # what the host does
 
     def admit(self, conn: str, seat_id: str, now: datetime) -> list[Effect]:
-        """Let in whoever stands at this seat's door. Raises RoomError forbidden, unknown_seat, not_waiting."""
+        """Let in whoever stands at this seat's door.
+
+        Raises RoomError forbidden, unknown_seat, not_waiting, consent_missing (a client has yet to agree to them).
+        """
         actor, seat = self._actor(conn, Action.ADMIT), self._seat(seat_id)
         if seat.knock is None:
             raise RoomError("not_waiting")
+        if gate(seat) not in OPEN or unasked_by(seat, self.seats):
+            raise RoomError("consent_missing")
         record = about(Tag.ADMITTED, seat, now, by=actor, knock=seat.knock.kind.value)
-        return [record, *self._come_in(seat, seat.knock.arrival, now)]
+        return [record, *self.come_in(seat, seat.knock.arrival, now)]
 
     def decline(self, conn: str, seat_id: str, now: datetime) -> list[Effect]:
         """Send away whoever stands at this seat's door. Raises RoomError forbidden, unknown_seat, not_waiting."""
@@ -228,9 +238,18 @@ class Room:
             raise RoomError("link_revoked")
         if seat.phase is Phase.REMOVED:
             raise RoomError("removed")
+        match gate(seat):
+            case Gate.REFUSE:
+                raise RoomError("other_way")
+            case Gate.ASK:
+                raise RoomError("consent_missing")
+        if refused_by(seat, self.seats):
+            raise RoomError("not_agreed")
         return seat
 
-    def _wait(self, seat: Seat, arrival: Arrival, now: datetime, *, continues: bool) -> list[Effect]:
+    def _wait(
+        self, seat: Seat, arrival: Arrival, now: datetime, *, continues: bool, kind: KnockKind | None = None
+    ) -> list[Effect]:
         effects: list[Effect] = []
         since = now
         again = continues and seat.phase is Phase.EXPECTED
@@ -242,20 +261,21 @@ class Room:
             same = False
             since = seat.waited_since or now if again else now
         if seat.newcomer:
-            kind = KnockKind.FIRST
+            kind = kind or KnockKind.FIRST
             seat = replace(seat, phase=Phase.WAITING, since=since, device=arrival.device, abilities=arrival.abilities)
-        else:
+        elif kind is None:
             kind = KnockKind.RETURNING if arrival.device == seat.device else KnockKind.NEW_DEVICE
         self.put(replace(seat, knock=Knock(kind, arrival, since), declined_at=None))
         if again:
             effects.append(about(Tag.RETURNED, seat, now, phase="waiting"))
         elif not same:
             effects.append(about(Tag.WAITED, seat, now, knock=kind.value))
-        if kind is KnockKind.FIRST:
+        if seat.newcomer:
             effects += self._state_helper(seat.id, arrival.with_helper, seat.id, now)
         return effects
 
-    def _come_in(self, seat: Seat, arrival: Arrival, now: datetime) -> list[Effect]:
+    def come_in(self, seat: Seat, arrival: Arrival, now: datetime) -> list[Effect]:
+        """Let this connection take its seat inside; whoever may let it in has been asked."""
         effects: list[Effect] = []
         same = seat.device == arrival.device
         knock = seat.knock
@@ -296,8 +316,8 @@ class Room:
         return effects
 
     def settle(self, now: datetime) -> list[Effect]:
-        """Choose the host, and pause or resume media by whether one is present."""
-        effects: list[Effect] = []
+        """Keep apart whom clients keep apart, choose the host, and pause or resume media by whether one is present."""
+        effects = keep_apart(self, now)
         people = self.people()
         self.empty_since = None if people else self.empty_since or now
         able = [seat for seat in people if seat.plan.role in HOSTS]

@@ -29,6 +29,7 @@ class KnockKind(StrEnum):
     FIRST = "first"
     RETURNING = "returning"
     NEW_DEVICE = "new_device"
+    CONSENT = "consent"  # until the clients who are there have agreed to this person; then they come in by themselves
 
 
 @dataclass(frozen=True, slots=True)

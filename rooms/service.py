@@ -5,26 +5,27 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Collection, Coroutine
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
-from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from consent.database import Database, DatabaseBusy
+from consent.database import Database
 from consent.events import Tag
+from consent.policy import Role
 from media.control import MediaEvent, ProducerClosed, TransportClosed, WorkerLost
 from media.pool import MediaPool
-from rooms import journal, outside, tables
-from rooms.effects import Close, Detach, Effect, Json, Mute, PauseMedia, Record, ResumeMedia, RoomError, about
+from rooms import consents, journal, outside, refusals, tables
+from rooms.effects import Effect, Json, RoomError, about
+from rooms.following import Following, obey
 from rooms.outlet import Outlet, Summary
 from rooms.placement import Placement
 from rooms.plan import MeetingPlan, PlannedSeat, PlanStatus
 from rooms.registry import Change, Live, Registry
 from rooms.room import Room
 from rooms.seat import Abilities, Arrival, Phase
-from rooms.view import look
+from rooms.withdrawal import RETRY_S, UNWRITABLE, Recording, Withdrawal
 
 __all__ = ["MeetingPlan", "Outlet", "PlanStatus", "PlannedSeat", "Rooms", "Summary"]
 
@@ -33,10 +34,6 @@ Loader = Callable[[AsyncSession, str], Awaitable[MeetingPlan | None]]
 Clock = Callable[[], datetime]
 Step = Callable[[Room, datetime], list[Effect]]
 
-_UNWRITABLE = (DatabaseBusy, OperationalError)
-"""The database cannot take it now: locked, full or away."""
-RETRY_S = 0.5
-REFUSAL_REPEATS = timedelta(minutes=10)
 LONGEST_SLEEP = timedelta(minutes=1)
 
 log = logging.getLogger("poruch.rooms")
@@ -65,7 +62,7 @@ class Rooms:
         self._load = load
         self._ended = ended
         self._registry = Registry()
-        self._outlet: Outlet | None = None
+        self._follow = Following(self._registry, clock)
         self._opening = asyncio.Lock()
         self._wake = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -73,7 +70,7 @@ class Rooms:
 
     def listen(self, outlet: Outlet) -> None:
         """Say where news go; once, at composition."""
-        self._outlet = outlet
+        self._follow.outlet = outlet
 
     async def start(self) -> None:
         """Bring back the meetings that were running when the server stopped, and begin to watch the clock."""
@@ -114,8 +111,12 @@ class Rooms:
     async def enter(self, appointment_id: str, arrival: Arrival) -> None:
         """A connection comes to its seat; news follow through the outlet."""
         live = await self._live(appointment_id)
-        if arrival.seat_id not in live.room.seats:
-            await self.appointment_changed(appointment_id)
+        seat = live.room.seats.get(arrival.seat_id)
+        if seat is None or seat.plan.role is Role.CLIENT:  # what a client agrees to can also end by the clock
+            try:
+                await self._read_plan(live)
+            except UNWRITABLE as error:
+                raise RoomError("busy") from error
         self._registry.join(arrival.conn, live)
         try:
             await self._change(live, lambda room: room.arrive(arrival, self.clock()))
@@ -141,7 +142,7 @@ class Rooms:
         if live is None or self._closing:
             return
         self._registry.part(conn)
-        await self._try(live.placement.detach(conn))
+        await obey(live.placement.detach(conn))
         await self._happened(live, lambda room: room.lost(conn, at))
 
     async def act(self, conn: str, step: Step) -> None:
@@ -163,14 +164,28 @@ class Rooms:
     # media, as far as the room must know
 
     def stage(self, conn: str, *, making: bool = False) -> tuple[Placement, str]:
-        """The media of a person's room, and their seat; while the room is paused, ``making`` something is refused."""
+        """The media of a person's room, and their seat; while the room is paused, ``making`` something is refused.
+
+        Without a client's consent there is no media for them: ``consent_missing``.
+        """
         live = self._of(conn)
         seat = live.room.inside(conn)
         if seat is None:
             raise RoomError("out_of_order")
+        if seat.id in live.halted or not consents.has_media(seat, live.room.seats):
+            raise RoomError("consent_missing")
         if making and live.room.paused:
             raise RoomError("room_paused")
         return live.placement, seat.id
+
+    def hear(self, conn: str, producer_id: str) -> Placement:
+        """The media of a person's room, to receive this stream. Raises RoomError consent_missing, as ``stage``."""
+        placement, seat_id = self.stage(conn, making=True)
+        seats = self._of(conn).room.seats
+        heard = {one.seat for one in placement.streams() if one.id == producer_id} & seats.keys()
+        if not all(consents.may_meet(seats[seat_id], seats[one], seats) for one in heard):
+            raise RoomError("consent_missing")
+        return placement
 
     def muted(self, conn: str) -> bool:
         """Whether the host has silenced this person."""
@@ -192,8 +207,7 @@ class Rooms:
     async def announce(self, conn: str) -> None:
         """Tell everybody the room's state again, because this person's streams have changed."""
         if live := self._registry.of(conn):
-            async with live.lock:
-                await self._tell(live)
+            await self._follow.announce(live)
 
     def on_media(self, room_id: str, event: MediaEvent) -> None:
         """What the engine reports; give this to the pool as its callback."""
@@ -203,24 +217,42 @@ class Rooms:
         match event:
             case WorkerLost():
                 live.placement.worker_lost()
-                self._spawn(self._announce(live))
+                self._spawn(self._follow.announce(live))
             case TransportClosed(peer=conn, transport_id=transport_id, reason=reason):
                 if live.placement.knows_transport(conn, transport_id):
                     live.placement.forget_transport(conn, transport_id)
                     self._spawn(self._transport_closed(live, conn, transport_id, reason, self.clock()))
             case ProducerClosed(peer=conn, producer_id=producer_id):
                 if live.placement.forget_producer(conn, producer_id):
-                    self._spawn(self._announce(live))
+                    self._spawn(self._follow.announce(live))
 
     # what happens from outside
 
     async def appointment_changed(self, appointment_id: str) -> None:
-        """The appointment was moved, cancelled, restored, or its invitations changed; call it after the commit."""
+        """The appointment, its invitations, or what its clients agree to has changed; call it after the commit."""
         live = self._registry.get(appointment_id)
         if live is None:
             return
+        await self._read_plan(live)
+
+    async def withdraw(self, appointment_id: str, seats: Collection[str], record: Recording) -> bool:
+        """All media of these seats ends now; then ``record`` writes down why, and the room follows what it wrote.
+
+        What was taken back stays so while the database is away, and is written as soon as it can be: False until then.
+        In a meeting that is not running there is nothing to end, and DatabaseBusy means that nothing has changed.
+        """
+        live = self._registry.get(appointment_id)
+        if live is None:
+            await record()
+            return True
+        ending = Withdrawal(live, seats, [record, partial(self._read_plan, live)], self._follow)
+        if not (done := await ending.now()):
+            self._spawn(ending.later())
+        return done
+
+    async def _read_plan(self, live: Live) -> None:
         async with self._database.read() as session:
-            plan = await self._load(session, appointment_id)
+            plan = await self._load(session, live.room.plan.appointment_id)
         if plan is not None and plan != live.room.plan:
             now = self.clock()
             await self._happened(live, lambda room: outside.change_plan(room, plan, now))
@@ -271,20 +303,24 @@ class Rooms:
             try:
                 await self._write_overdue(live)
                 await self._apply(live, change)
-            except _UNWRITABLE as error:
+            except UNWRITABLE as error:
                 raise RoomError("busy") from error
             except RoomError as error:
-                if error.action is not None and conn is not None:
-                    await self._record_refusal(live, conn, error)
+                if (change_to_record := refusals.entry(live, conn, error, self.clock())) is not None:
+                    live.overdue.append(change_to_record)
+                    await self._catch_up_once(live)
                 raise
 
     async def _happened(self, live: Live, change: Change) -> None:
         """Something that is a fact already: it is written as soon as the database takes it."""
         live.overdue.append(change)
+        async with live.lock:
+            await self._catch_up_once(live)
+
+    async def _catch_up_once(self, live: Live) -> None:
         try:
-            async with live.lock:
-                await self._write_overdue(live)
-        except _UNWRITABLE:
+            await self._write_overdue(live)
+        except UNWRITABLE:
             self._spawn(self._catch_up(live))
 
     async def _catch_up(self, live: Live) -> None:
@@ -292,7 +328,7 @@ class Rooms:
             try:
                 async with live.lock:
                     await self._write_overdue(live)
-            except _UNWRITABLE:
+            except UNWRITABLE:
                 log.warning("the database is busy; what happened is kept and tried again")
                 await asyncio.sleep(RETRY_S)
 
@@ -308,74 +344,19 @@ class Rooms:
             return
         await journal.write(self._database, live.room, draft, effects, self._ended)
         live.room = draft
-        await self._perform(live, effects)
-        await self._tell(live)
+        await self._follow.perform(live, effects)
+        await self._follow.tell(live)
         self._wake.set()
         if draft.ended_at is not None:
             await live.placement.close()
             self._registry.discard(live)
 
-    async def _perform(self, live: Live, effects: list[Effect]) -> None:
-        for effect in effects:
-            match effect:
-                case Detach(conn):
-                    await self._try(live.placement.detach(conn))
-                case Close(conn, code):
-                    self._registry.part(conn)
-                    if self._outlet is not None:
-                        await self._outlet.closed(conn, code)
-                case Mute(conn):
-                    await self._try(live.placement.mute(conn))
-                case PauseMedia():
-                    await self._try(live.placement.pause(True))
-                case ResumeMedia():
-                    await self._try(live.placement.pause(False))
-                case _:
-                    pass
-
-    async def _tell(self, live: Live) -> None:
-        live.revision += 1
-        streams = live.placement.streams()
-        now = self.clock()
-        for conn in self._registry.conns(live):
-            view = look(live.room, conn, streams, media_epoch=live.placement.epoch, revision=live.revision, now=now)
-            if view is not None and self._outlet is not None:
-                await self._outlet.state(conn, view)
-
-    async def _announce(self, live: Live) -> None:
-        async with live.lock:
-            await self._tell(live)
-
     async def _transport_closed(self, live: Live, conn: str, transport_id: str, reason: str, at: datetime) -> None:
-        if self._outlet is not None:
-            await self._outlet.transport_closed(conn, transport_id)
+        await self._follow.transport_closed(conn, transport_id)
         # A browser that closes its own transport builds another; a person who goes closes the socket too.
         if reason != "closed_by_peer":
             await self._happened(live, lambda room: room.media_lost(conn, at))
-        await self._announce(live)
-
-    async def _record_refusal(self, live: Live, conn: str, error: RoomError) -> None:
-        seat = live.room.inside(conn)
-        if seat is None or error.action is None:
-            return
-        now = self.clock()
-        last = live.refused.get((seat.id, error.action))
-        if last is not None and now < last + REFUSAL_REPEATS:
-            return
-        live.refused[seat.id, error.action] = now
-        refusal = Record(Tag.ACCESS_REFUSED, now, seat.id, {"seat": seat.id, "action": error.action.value})
-        live.overdue.append(lambda _: [refusal])
-        try:
-            await self._write_overdue(live)
-        except _UNWRITABLE:
-            self._spawn(self._catch_up(live))
-
-    async def _try(self, step: Coroutine[None, None, None]) -> None:
-        """What the engine must do after the fact: a worker that cannot is dead, and has let go of everything."""
-        try:
-            await step
-        except RoomError as error:
-            log.warning("the media engine did not follow", extra={"code": error.code})
+        await self._follow.announce(live)
 
     async def _watch(self) -> None:
         while True:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from consent.policy import Action, Role
+from rooms import consents
+from rooms.plan import Gate
 from rooms.room import Room, may
 from rooms.seat import Abilities, KnockKind, Phase, Seat
 
@@ -19,6 +21,9 @@ RIGHTS = (
     Action.END_MEETING,
 )
 """What a client needs to know that it may do, in this order."""
+
+MAY_KNOW = frozenset({Role.CASE_MANAGER, Role.SUPERVISOR})
+"""Who sees which purpose a person has taken back; everybody sees that they did."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +38,10 @@ class You:
     host: bool
     can: tuple[Action, ...]
     muted_by_host: bool
+    consent: Gate | None
+    """How far a client's own consent goes; None for everybody else."""
+    asked: tuple[str, ...]
+    """People at the door about whom this client is asked now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +71,12 @@ class Person:
     knock_since: datetime | None
     muted_by_host: bool
     abilities: Abilities
+    consent: Gate | None
+    """How far a client's consent goes now; None for everybody else."""
+    stopped: tuple[str, ...]
+    """What a client has taken back, for those who may know it."""
+    waits_for: tuple[str, ...]
+    """Clients whose agreement this person waits for at the door."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +103,19 @@ class View:
 
 
 def look(
-    room: Room, conn: str, streams: Sequence[Stream], *, media_epoch: int, revision: int, now: datetime
+    room: Room,
+    conn: str,
+    streams: Sequence[Stream],
+    *,
+    media_epoch: int,
+    revision: int,
+    now: datetime,
+    halted: Collection[str] = (),
 ) -> View | None:
-    """The snapshot for this connection; None when it is neither in the room nor at its door."""
+    """The snapshot for this connection; None when it is neither in the room nor at its door.
+
+    ``halted`` are seats whose media has ended already, before the reason is in the plan.
+    """
     inside = room.inside(conn)
     seat = inside or room.knocking(conn)
     if seat is None:
@@ -110,6 +135,8 @@ def look(
             host=inside is not None and room.host == seat.id,
             can=tuple(action for action in RIGHTS if may(seat, action)) if inside else (),
             muted_by_host=seat.muted,
+            consent=_consent(seat, halted),
+            asked=tuple(consents.asked_now(seat, room.seats)) if inside else (),
         ),
         room=RoomView(
             phase="paused" if room.paused else "open",
@@ -120,12 +147,25 @@ def look(
             help_phone=room.plan.help_phone,
             started_at=room.started_at,
         ),
-        people=tuple(_person(each) for each in visible),
-        producers=tuple(streams) if inside else (),
+        people=tuple(_person(room, each, seat, halted) for each in visible),
+        producers=tuple(stream for stream in streams if _meets(room, seat, stream, halted)) if inside else (),
     )
 
 
-def _person(seat: Seat) -> Person:
+def _meets(room: Room, seat: Seat, stream: Stream, halted: Collection[str]) -> bool:
+    other = room.seats.get(stream.seat)
+    if other is None or seat.id in halted or other.id in halted:
+        return False
+    return other.id == seat.id or consents.may_meet(seat, other, room.seats)
+
+
+def _consent(seat: Seat, halted: Collection[str]) -> Gate | None:
+    if seat.plan.role is not Role.CLIENT:
+        return None
+    return Gate.ASK if seat.id in halted else consents.gate(seat)
+
+
+def _person(room: Room, seat: Seat, looks: Seat, halted: Collection[str]) -> Person:
     return Person(
         seat=seat.id,
         name=seat.plan.name,
@@ -137,4 +177,7 @@ def _person(seat: Seat) -> Person:
         knock_since=seat.knock.since if seat.knock else None,
         muted_by_host=seat.muted,
         abilities=seat.abilities,
+        consent=_consent(seat, halted),
+        stopped=seat.plan.consent.stopped if looks.plan.role in MAY_KNOW or looks.id == seat.id else (),
+        waits_for=tuple(consents.unasked_by(seat, room.seats)) if seat.knock else (),
     )

@@ -11,11 +11,12 @@ from aiohttp import web
 from media.control import MediaError
 from media.pool import MediaPool
 from rooms.service import Rooms
-from server.appointments.service import end, load_meeting
+from server.appointments.service import end
 from server.health import MEDIA_ALIVE
 from server.http.context import CATALOGS, DATABASE, MEDIA, ROOMS, SECRETS, SETTINGS
 from server.http.limits import client_address
 from server.metrics import CALLS, MEDIA_STATS
+from server.seats import meeting
 from server.serving import SAY_DRAINING
 from signaling import tickets
 from signaling.errors import TEXTS
@@ -54,7 +55,7 @@ def compose(app: web.Application) -> None:
         await gateway.close()
 
     pool = app[MEDIA] = MediaPool(settings)
-    rooms = app[ROOMS] = Rooms(app[DATABASE], pool, load_meeting, ended=end)
+    rooms = app[ROOMS] = Rooms(app[DATABASE], pool, meeting.load, ended=end)
     pool.on_event = rooms.on_media
     gateway = Gateway(
         rooms,

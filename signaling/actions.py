@@ -117,8 +117,7 @@ async def _close_producer(rooms: Rooms, caller: Caller, message: messages.Produc
 
 
 async def _create_consumer(rooms: Rooms, caller: Caller, message: messages.ConsumerCreate) -> Reply:
-    placement, _ = rooms.stage(caller.conn, making=True)
-    return await placement.create_consumer(caller.conn, message.producerId)
+    return await rooms.hear(caller.conn, message.producerId).create_consumer(caller.conn, message.producerId)
 
 
 async def _resume_consumer(rooms: Rooms, caller: Caller, message: messages.ConsumerResume) -> Reply:

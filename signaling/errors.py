@@ -32,6 +32,9 @@ ACK_TEXTS = {
     "cancelled": N_("The appointment was cancelled."),
     "removed": N_("You were removed from this conversation."),
     "declined_wait": N_("You were not let in just now. You can ask again in half a minute."),
+    "consent_missing": N_("This waits until the person has agreed."),
+    "other_way": N_("This conversation takes place in another way, by phone or in person. We will phone you."),
+    "not_agreed": N_("The person does not want you to be there now. It is nobody's fault."),
     "room_paused": N_("Sound and picture wait until a member of staff is here."),
     "unknown_seat": N_("This person is not part of the conversation."),
     "not_waiting": N_("This person is not waiting any more."),
@@ -57,6 +60,9 @@ CLOSE_TEXTS = {
     "other_tab": N_("You continued in another window on this device."),
     "declined": N_("You were not let in just now. You can ask again in half a minute."),
     "removed": N_("You were removed from this conversation."),
+    "consent_missing": N_("This waits until the person has agreed."),
+    "other_way": N_("This conversation takes place in another way, by phone or in person. We will phone you."),
+    "not_agreed": N_("The person does not want you to be there now. It is nobody's fault."),
     "ended": N_("The conversation is over."),
     "cancelled": N_("The appointment was cancelled."),
     "moved": N_("The appointment was moved to another time."),
@@ -83,7 +89,16 @@ SEAT_TEXTS = {
 }
 """What the exchange of a link for a ticket can refuse."""
 
-TEXTS = {**CLOSE_TEXTS, **ACK_TEXTS, **SEAT_TEXTS}
+CONSENT_TEXTS = {
+    "not_asked_for": N_("You are not asked about this. Please read the page again."),
+    "notice_unknown": N_("The text has changed since you read it. Please read it again."),
+    "nothing_given": N_("There is nothing to take back."),
+    "too_early": N_("The conversation is not open now."),
+    "other_way": ACK_TEXTS["other_way"],
+}
+"""What giving and taking back consent can refuse, beside SEAT_TEXTS."""
+
+TEXTS = {**CONSENT_TEXTS, **CLOSE_TEXTS, **ACK_TEXTS, **SEAT_TEXTS}
 """Every code; where one occurs in several places, it says the same in all of them."""
 
 

@@ -228,6 +228,8 @@ class Gateway:
         await self._tell(sid, "room.state", messages.RoomState.model_validate(view))
         if view.you.phase is Phase.IN:
             await self._groups.come(connection.caller, view.you.role)
+        else:
+            await self._groups.go(sid)
 
     async def _closed(self, sid: str, code: str) -> None:
         connection = self._connections.get(sid)

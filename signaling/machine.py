@@ -49,6 +49,7 @@ TABLE: Mapping[tuple[State, str], State] = {
     (_W, Decision.WAITS): _W,
     (_W, Decision.ADMITTED): _I,
     (_I, Decision.ADMITTED): _I,
+    (_I, Decision.WAITS): _W,  # a client who is there has to be asked about this person first
     (_W, "room.leave"): _L,
     (_I, "room.leave"): _L,
     # While somebody leaves, the room may still speak; and a leave that cannot be written keeps them where they are.

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import ConfigDict, Field, StringConstraints, model_validator
 
 from consent.policy import Action, Role
+from rooms.plan import Gate
 from rooms.seat import KnockKind, Phase
 from signaling import mls
 from signaling.wire import Device, Id, Moment, Opaque, Received, Sent
@@ -249,6 +250,8 @@ class StateYou(Sent):
     host: bool
     can: tuple[Action, ...]
     muted_by_host: bool
+    consent: Gate | None
+    asked: tuple[Id, ...]
 
 
 class StateRoom(Sent):
@@ -276,6 +279,9 @@ class StatePerson(Sent):
     knock_since: Moment | None
     muted_by_host: bool
     abilities: Abilities
+    consent: Gate | None
+    stopped: tuple[str, ...]
+    waits_for: tuple[Id, ...]
 
 
 class StateProducer(Sent):

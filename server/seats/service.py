@@ -98,6 +98,7 @@ async def exchange(
                 if not seat.by_link or seat.seat_id == context.seat_id
             ),
         ),
+        consent=None,
     )
 
 

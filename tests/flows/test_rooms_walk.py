@@ -42,6 +42,8 @@ async def test_it_shows_to_those_who_wait_the_team_and_themselves_alone(house: H
         "host": False,
         "can": [],
         "muted_by_host": False,
+        "consent": "allow",
+        "asked": [],
     }
     assert {each["seat"] for each in client.state["people"]} == {MANAGER, PSYCHOLOGIST, INTERPRETER, CLIENT}
     assert client.state["producers"] == []

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from consent.events import Tag
 from consent.policy import Role
 from rooms.effects import Close, Effect, Record
-from rooms.plan import MeetingPlan, PlannedSeat
+from rooms.plan import Gate, MeetingPlan, PlannedSeat, SeatConsent
 from rooms.room import Room
 from rooms.seat import Arrival, Phase
 
@@ -23,6 +23,8 @@ ROLES = {
     GUEST: Role.AGENCY_GUEST,
 }
 
+AGREED = SeatConsent(Gate.ALLOW)
+
 
 def at(seconds: float) -> datetime:
     """So many seconds after the planned start."""
@@ -32,7 +34,7 @@ def at(seconds: float) -> datetime:
 def plan(**changes: object) -> MeetingPlan:
     """An appointment of 45 minutes at noon with five invited people."""
     seats = tuple(
-        PlannedSeat(seat, role, f"Name of the {role.value}", by_link=seat in {CLIENT, GUEST})
+        PlannedSeat(seat, role, f"Name of the {role.value}", by_link=seat in {CLIENT, GUEST}, consent=AGREED)
         for seat, role in ROLES.items()
     )
     given = {

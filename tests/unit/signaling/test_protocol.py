@@ -10,6 +10,7 @@ import pytest
 from pydantic import BaseModel
 
 import signaling
+from server.seats import consents
 from server.seats import views as seats
 from signaling import errors, exchange, messages, mls, wire
 from signaling.actions import ACTIONS
@@ -74,8 +75,13 @@ def test_it_names_every_code_of_the_exchange_with_its_status() -> None:
         assert table[code] == str(status)
 
 
+def test_it_names_every_code_of_consent_with_its_status() -> None:
+    assert codes("`consent` is `SeatConsents` as it is now, or null") == set(errors.CONSENT_TEXTS)
+    assert {code for code, status in consents.STATUS.items() if status == 409} == set(errors.CONSENT_TEXTS)
+
+
 def test_it_says_the_same_text_for_a_code_wherever_it_occurs() -> None:
-    for table in (errors.ACK_TEXTS, errors.CLOSE_TEXTS, errors.SEAT_TEXTS):
+    for table in (errors.ACK_TEXTS, errors.CLOSE_TEXTS, errors.SEAT_TEXTS, errors.CONSENT_TEXTS):
         for code, text in table.items():
             assert errors.TEXTS[code] == text
 

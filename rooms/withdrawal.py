@@ -1,0 +1,65 @@
+"""A withdrawal in a running meeting: media ends first; what was taken back is written second, however long it takes."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import deque
+from collections.abc import Awaitable, Callable, Collection, Sequence
+
+from sqlalchemy.exc import OperationalError
+
+from consent.database import DatabaseBusy
+from rooms.following import Following, obey
+from rooms.registry import Live
+
+UNWRITABLE = (DatabaseBusy, OperationalError)
+"""The database cannot take it now: locked, full or away."""
+RETRY_S = 0.5
+
+Recording = Callable[[], Awaitable[None]]
+"""Writes one fact in a transaction of its own; asked again until the database has taken it."""
+
+
+class Withdrawal:
+    """One withdrawal; ``steps`` write it down and let the room follow, each done once and in this order."""
+
+    def __init__(self, live: Live, seats: Collection[str], steps: Sequence[Recording], following: Following) -> None:
+        self._live = live
+        self._seats = frozenset(seats)
+        self._steps = deque(steps)
+        self._following = following
+
+    async def now(self) -> bool:
+        """End all media of the seats, then write; False when the database could not take it yet.
+
+        What a step raises otherwise gets out, and then nothing stays ended.
+        """
+        live = self._live
+        live.halted.update(self._seats)
+        for seat_id in self._seats:
+            if (seat := live.room.seats.get(seat_id)) and seat.conn:
+                await obey(live.placement.detach(seat.conn))
+        await self._following.announce(live)
+        try:
+            await self._write()
+        except UNWRITABLE:
+            return False
+        except Exception:  # it was not theirs to take back
+            live.halted.difference_update(self._seats)
+            raise
+        return True
+
+    async def later(self) -> None:
+        """Write as soon as the database takes it; nothing of what has ended begins before."""
+        while self._steps:
+            await asyncio.sleep(RETRY_S)
+            with contextlib.suppress(*UNWRITABLE):
+                await self._write()
+
+    async def _write(self) -> None:
+        while self._steps:
+            await self._steps[0]()
+            self._steps.popleft()
+        self._live.halted.difference_update(self._seats)
+        await self._following.announce(self._live)
