@@ -1,0 +1,1 @@
+"""Consents: what people are told, what they answered, who acts for them, and whether remote work is possible."""
