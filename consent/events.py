@@ -91,6 +91,7 @@ class Tag(StrEnum):
     GLASS_SEEN = "supervision:case:glass_seen"
     INSPECTOR_ADMITTED = "supervision:case:inspector_admitted"
     GRANT_ENDED = "supervision:case:grant_ended"
+    SAMPLE_ASKED = "supervision:sample:asked"
     SAMPLE_DRAWN = "supervision:sample:drawn"
     SAMPLE_REVIEWED = "supervision:sample:reviewed"
 

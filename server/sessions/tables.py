@@ -1,4 +1,4 @@
-"""Tables of session records: what the team writes about a session, contacts entered by hand, and the search's summary."""
+"""Tables of session records: what the team writes, contacts entered by hand, and summaries for the search."""
 
 from __future__ import annotations
 
@@ -56,7 +56,10 @@ class SessionSummary(Base):
     """One session without its contents, so that a million can be searched; it can be made again from the ledger."""
 
     __tablename__ = "session_summaries"
-    __table_args__ = (Index("ix_session_summaries_starts_at_session_id", "starts_at", "session_id"),)
+    __table_args__ = (
+        Index("ix_session_summaries_starts_at_session_id", "starts_at", "session_id"),
+        Index("ix_session_summaries_case_id_starts_at", "case_id", "starts_at"),
+    )
 
     session_id: Mapped[str] = mapped_column(String(ID_LENGTH), primary_key=True)
     """The appointment, or the contact."""
@@ -74,7 +77,7 @@ class SessionSummary(Base):
 
 
 class SessionFacet(Base):
-    """One thing that a session can be found by: ``worker:ID``, ``role:lawyer``, ``unusual:withdrawn``, ``case:ID``."""
+    """One thing that a session can be found by: ``worker:ID``, ``held:ID``, ``role:lawyer``, ``unusual:withdrawn``."""
 
     __tablename__ = "session_facets"
     __table_args__ = (

@@ -68,7 +68,7 @@ async def break_glass(
     )
     session.add(grant)
     await session.flush()
-    _note(session, Tag.GLASS_BROKEN, doer, grant, now, {"reason": reason, "until": grant.until.isoformat()})
+    _note(session, Tag.GLASS_BROKEN, doer, grant, now, reason=reason, until=grant.until.isoformat())
     return grant
 
 
@@ -95,8 +95,8 @@ async def admit_inspector(
     )
     session.add(grant)
     await session.flush()
-    details = {"inspector": inspector, "name": account.name, "reason": reason, "until": until.isoformat()}
-    _note(session, Tag.INSPECTOR_ADMITTED, doer, grant, now, details)
+    told = {"inspector": inspector, "name": account.name, "reason": reason, "until": until.isoformat()}
+    _note(session, Tag.INSPECTOR_ADMITTED, doer, grant, now, **told)
     return grant
 
 
@@ -104,14 +104,14 @@ def end(session: AsyncSession, doer: Doer, grant: AccessGrant, now: datetime) ->
     """Close a way in before its time; one that is over stays as it is."""
     if grant.ended_at is None and now < grant.until:
         grant.ended_at = now
-        _note(session, Tag.GRANT_ENDED, doer, grant, now, {"account": grant.account_id, "kind": grant.kind})
+        _note(session, Tag.GRANT_ENDED, doer, grant, now, account=grant.account_id, kind=grant.kind)
 
 
 def acknowledge(session: AsyncSession, doer: Doer, grant: AccessGrant, now: datetime) -> None:
     """A supervisor says that they know of it; a second one changes nothing."""
     if grant.kind == Grant.EMERGENCY.value and grant.seen_at is None:
         grant.seen_at, grant.seen_by = now, doer.id
-        _note(session, Tag.GLASS_SEEN, doer, grant, now, {"account": grant.account_id})
+        _note(session, Tag.GLASS_SEEN, doer, grant, now, account=grant.account_id)
 
 
 async def unseen(session: AsyncSession) -> Sequence[AccessGrant]:
@@ -164,9 +164,7 @@ def _checked(reason: str) -> str:
     return reason
 
 
-def _note(
-    session: AsyncSession, tag: Tag, doer: Doer, grant: AccessGrant, now: datetime, details: dict[str, str]
-) -> None:
+def _note(session: AsyncSession, tag: Tag, doer: Doer, grant: AccessGrant, now: datetime, **details: str) -> None:
     append(
         session,
         tag,

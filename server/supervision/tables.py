@@ -34,7 +34,7 @@ class AccessGrant(SealedRow, Base):
 
 
 class SampleDraw(Base):
-    """One draw of sessions, with the checkpoint that it follows from, so that it can be drawn again."""
+    """One draw of sessions: asked for, then made with the next checkpoint, so that nobody can know what it brings."""
 
     __tablename__ = "sample_draws"
     __table_args__ = (UniqueConstraint("month", "number"),)
@@ -43,14 +43,17 @@ class SampleDraw(Base):
     month: Mapped[str] = mapped_column(String(7))
     number: Mapped[int] = mapped_column(SmallInteger)
     """1 is the draw of the month so far, 2 the one after its end."""
-    drawn_at: Mapped[datetime]
-    drawn_by: Mapped[str] = mapped_column(String(64))
+    asked_at: Mapped[datetime]
+    """Sessions of the month that began before this moment are in the draw."""
+    asked_by: Mapped[str] = mapped_column(String(64))
     """The actor: a supervisor's account, or the system."""
-    sessions_until: Mapped[datetime]
-    """Sessions that began before this moment were in the draw."""
-    checkpoint: Mapped[str] = mapped_column(Text)
+    after_size: Mapped[int] = mapped_column(BigInteger)
+    """Entries that the ledger had then: the first checkpoint over more of them makes the draw."""
+    drawn_at: Mapped[datetime | None]
+    checkpoint: Mapped[str | None] = mapped_column(Text)
     """The signed note."""
-    tree_size: Mapped[int] = mapped_column(BigInteger)
+    sessions: Mapped[str | None] = mapped_column(Text)
+    """What was drawn from, as canonical JSON: session ids by worker id."""
 
 
 class Sample(SealedRow, Base):

@@ -17,11 +17,12 @@ def upgrade() -> None:
         sa.Column("id", sa.String(length=16), nullable=False),
         sa.Column("month", sa.String(length=7), nullable=False),
         sa.Column("number", sa.SmallInteger(), nullable=False),
-        sa.Column("drawn_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("drawn_by", sa.String(length=64), nullable=False),
-        sa.Column("sessions_until", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("checkpoint", sa.Text(), nullable=False),
-        sa.Column("tree_size", sa.BigInteger(), nullable=False),
+        sa.Column("asked_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("asked_by", sa.String(length=64), nullable=False),
+        sa.Column("after_size", sa.BigInteger(), nullable=False),
+        sa.Column("drawn_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("checkpoint", sa.Text(), nullable=True),
+        sa.Column("sessions", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_sample_draws")),
         sa.UniqueConstraint("month", "number", name=op.f("uq_sample_draws_month_number")),
     )
@@ -48,6 +49,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("session_id", name=op.f("pk_session_summaries")),
     )
     op.create_index(op.f("ix_session_summaries_due_at"), "session_summaries", ["due_at"], unique=False)
+    op.create_index(
+        "ix_session_summaries_case_id_starts_at", "session_summaries", ["case_id", "starts_at"], unique=False
+    )
     op.create_index(
         "ix_session_summaries_starts_at_session_id", "session_summaries", ["starts_at", "session_id"], unique=False
     )
