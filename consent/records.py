@@ -9,17 +9,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from consent.gate import Answer
 from consent.notices import Purpose, Text
 
 SCHEMA = "ISO/IEC TS 27560:2023; poruch 1"
-SIGNED_DOMAIN = b"poruch consent receipt v1\n"
-"""Begins what a person's device signs, so that the signature of a receipt can be of nothing else."""
+SIGN_LABEL = "poruch consent"
+"""Labels what a person's device signs, so that this signature can be of nothing else."""
 
 Method = Literal["page", "call", "own_page", "oral", "paper", "home_visit", "phone"]
 """How a decision reached us. ``oral`` and the ones after it are entered by staff."""
@@ -74,6 +74,26 @@ PII: Mapping[Purpose, tuple[str, ...]] = {
     Purpose.SUPERVISION: (*_CALL_DATA, "how the consultation was led"),
 }
 """What of a person each purpose touches."""
+
+
+class Signed(Protocol):
+    """One answer, as far as it is signed."""
+
+    @property
+    def purpose(self) -> str:
+        """The purpose's code."""
+
+    @property
+    def about_seat(self) -> str | None:
+        """The seat of whom it is about."""
+
+    @property
+    def notice_hash(self) -> str:
+        """The text that was shown."""
+
+    @property
+    def decision(self) -> str:
+        """given, refused, explain or withdrawn."""
 
 
 @dataclass(frozen=True)
@@ -144,16 +164,22 @@ def receipt(record_body: Mapping[str, Any], receipt_id: str) -> dict[str, Any]:
     }
 
 
-def to_sign(record_id: str, notice_hash: str, purpose: Purpose, about_key: str | None, answer: Answer) -> bytes:
-    """What a person's device key signs: this answer, to this text, about this person, under this record's id."""
-    body = {
-        "about": about_key or "",
-        "answer": answer.value,
-        "notice": notice_hash,
-        "purpose": purpose.value,
-        "record": record_id,
-    }
-    return SIGNED_DOMAIN + json.dumps(body, sort_keys=True, separators=(",", ":")).encode()
+def to_sign(seat_id: str, answers: Sequence[Signed], at: str) -> str:
+    """What a person's device key signs under ``SIGN_LABEL``: these answers to these texts, from this seat, at this time.
+
+    ``at`` is the browser's own time as it spelled it. The same bytes in every language: sorted keys, no spaces.
+    """
+    said = [
+        {
+            "about": each.about_seat or "",
+            "decision": each.decision,
+            "notice": each.notice_hash,
+            "purpose": each.purpose,
+        }
+        for each in answers
+    ]
+    body = {"answers": said, "at": at, "seat": seat_id}
+    return json.dumps(body, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 
 
 def digest(body: Mapping[str, Any]) -> str:

@@ -139,4 +139,4 @@ async def representations_of(session: AsyncSession, seat_ids: Sequence[str]) -> 
             RepresentativeSeat.seat_id.in_(seat_ids)
         )
     )
-    return dict(found.tuples().all())
+    return {row.seat_id: row.representation_id for row in found}

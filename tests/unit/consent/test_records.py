@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -89,13 +89,20 @@ def test_a_receipt_carries_the_whole_record_under_its_own_number() -> None:
     assert digest(kept) != digest(receipt(made, "r2"))
 
 
-def test_what_a_device_signs_differs_for_every_answer_text_person_and_record() -> None:
-    signed = {
-        to_sign(record_id, notice, purpose, about, answer)
-        for record_id in ("1", "2")
-        for notice in ("a", "b")
-        for purpose in (Purpose.VIDEO, Purpose.HELPER)
-        for about in (None, "seat:1")
-        for answer in Answer
-    }
-    assert len(signed) == 2 * 2 * 2 * 2 * 3
+@dataclass(frozen=True)
+class Said:
+    purpose: str = "video"
+    about_seat: str | None = None
+    notice_hash: str = "a"
+    decision: str = "given"
+
+
+def test_what_a_device_signs_differs_for_every_answer_text_person_seat_and_time() -> None:
+    one = Said()
+    others = [replace(one, **{field: "other"}) for field in ("purpose", "about_seat", "notice_hash", "decision")]
+    signed = {to_sign("s1", [each], "t1") for each in (one, *others)}
+    signed |= {to_sign("s2", [one], "t1"), to_sign("s1", [one], "t2"), to_sign("s1", [one, one], "t1")}
+    assert len(signed) == 8
+    assert to_sign("s1", [one], "t1") == (
+        '{"answers":[{"about":"","decision":"given","notice":"a","purpose":"video"}],"at":"t1","seat":"s1"}'
+    )
