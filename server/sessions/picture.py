@@ -37,6 +37,10 @@ class Shape(StrEnum):
 
 
 SHAPES = {
+    Tag.CONSENT_GIVEN: Shape.CONSENT,
+    Tag.CONSENT_CONFIRMED: Shape.CONSENT,
+    Tag.CONSENT_REFUSED: Shape.WITHDRAWN,
+    Tag.CONSENT_WITHDRAWN: Shape.WITHDRAWN,
     Tag.VERIFIED: Shape.VERIFIED,
     Tag.DROPPED: Shape.INTERRUPTED,
     Tag.MEDIA_PAUSED: Shape.INTERRUPTED,
@@ -100,17 +104,10 @@ class Picture:
         return [shape for shape in Shape if shape in found]
 
 
-def shape_of(tag: Tag) -> Shape | None:
-    """How an entry is marked, if it is."""
-    if tag.value.startswith("consent:consent:"):
-        return Shape.WITHDRAWN if tag.value.endswith(":withdrawn") else Shape.CONSENT
-    return SHAPES.get(tag)
-
-
 def draw(record: SessionRecord, now: datetime) -> Picture | None:
     """The picture of a session in which somebody was; None when there is nothing to draw."""
     people = record.with_outcome(Outcome.ATTENDED, Outcome.ONLY_WAITED, Outcome.DECLINED)
-    marked = [moment for moment in record.moments if shape_of(moment.tag) is not None]
+    marked = [moment for moment in record.moments if moment.tag in SHAPES]
     begin, end = _span(record, people, marked, now)
     if begin is None or end is None:
         return None
@@ -177,6 +174,4 @@ def _bar(since: datetime, until: datetime | None, scale: _Scale) -> Bar:
 
 
 def _mark(moment: Moment, y: float, scale: _Scale) -> Mark:
-    shape = shape_of(moment.tag)
-    assert shape is not None, "only marked moments come here"  # noqa: S101 - draw() has chosen them
-    return Mark(scale.x(moment.at), y, shape, moment)
+    return Mark(scale.x(moment.at), y, SHAPES[moment.tag], moment)

@@ -104,11 +104,13 @@ _TOLD = frozenset(
         *(Tag.REMOVED, Tag.MUTED, Tag.HELPER_STATED, Tag.HOST_CHANGED, Tag.LOCKED, Tag.UNLOCKED),
         *(Tag.MEDIA_PAUSED, Tag.MEDIA_RESUMED, Tag.ENDED),
         *(Tag.VERIFIED, Tag.MISMATCH, Tag.KEYS_REFUSED, Tag.ENCRYPTION_STOPPED, Tag.REKEYED),
+        *(Tag.CONSENT_GIVEN, Tag.CONSENT_REFUSED, Tag.CONSENT_WITHDRAWN, Tag.CONSENT_CONFIRMED),
+        *(Tag.NOTES_WRITTEN, Tag.NOTES_SIGNED),
     }
 )
 """What the timeline tells; who has read the record is told elsewhere."""
 
-_OF_THE_ROOM = frozenset({Tag.LOCKED, Tag.UNLOCKED, Tag.ENDED})
+_OF_THE_ROOM = frozenset({Tag.LOCKED, Tag.UNLOCKED, Tag.ENDED, Tag.NOTES_WRITTEN, Tag.NOTES_SIGNED})
 """About nobody in particular, so that who did it is said."""
 
 _CAME = frozenset({Tag.JOINED, Tag.RETURNED})

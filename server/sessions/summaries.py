@@ -7,7 +7,7 @@ They follow the ledger at a distance of seconds and can be thrown away: whoever 
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -17,9 +17,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from consent import keys, ledger
 from consent.database import Database
 from consent.events import Tag
+from consent.gate import Answer
+from consent.notices import Purpose
 from consent.policy import ACCOUNTS, Role
 from consent.tables import LedgerEntry
 from server.appointments.tables import Seat
+from server.consents.tables import ConsentRow
 from server.sessions import unusual
 from server.sessions.record import Fact, Outcome, Phase, SessionRecord, build
 from server.sessions.tables import SessionFacet, SessionSummary, SummaryProgress
@@ -113,13 +116,38 @@ async def _renew(session: AsyncSession, session_id: str, case_id: str, now: date
     seats = await session.execute(
         select(Seat.id, Seat.account_id).where(Seat.appointment_id == session_id, Seat.account_id.is_not(None))
     )
-    summary = of_facts(facts, {seat_id: account_id or "" for seat_id, account_id in seats}, now)
+    accounts = {seat_id: account_id or "" for seat_id, account_id in seats}
+    summary = of_facts(facts, accounts, await _agreed(session, session_id), now)
     if summary is not None:
         await _keep(session, session_id, case_id, summary)
 
 
-def of_facts(facts: Sequence[Fact], accounts: dict[str, str], now: datetime) -> Summary | None:
-    """What follows from one session's entries ◇; ``accounts`` are ids by seat. None when it was never planned."""
+async def _agreed(session: AsyncSession, session_id: str) -> unusual.Agreed:
+    """What the clients of a session have said to the conversation, or to having it explained.
+
+    Consents outlive the session in which they were given, so its own entries do not tell.
+    """
+    found = await session.execute(
+        select(Seat.id, ConsentRow.at, ConsentRow.answer)
+        .join(ConsentRow, ConsentRow.client_id == Seat.client_id)
+        .where(
+            Seat.appointment_id == session_id,
+            ConsentRow.purpose.in_([purpose.value for purpose in (Purpose.VIDEO, Purpose.EXPLAIN)]),
+        )
+    )
+    said: dict[str, list[tuple[datetime, bool]]] = {}
+    for seat_id, at, answer in found:
+        said.setdefault(seat_id, []).append((at, answer == Answer.GIVEN.value))
+    return said
+
+
+def of_facts(
+    facts: Sequence[Fact], accounts: Mapping[str, str], agreed: unusual.Agreed, now: datetime
+) -> Summary | None:
+    """What follows from one session's entries ◇, or None when it was never planned.
+
+    ``accounts`` are account ids by seat; ``agreed`` as in ``unusual.find``.
+    """
     entered = next((fact for fact in facts if fact.tag is Tag.CONTACT_ENTERED), None)
     if entered is not None:
         return _of_contact(entered)
@@ -135,7 +163,7 @@ def of_facts(facts: Sequence[Fact], accounts: dict[str, str], now: datetime) -> 
         ended_at=record.ended_at,
         clients=sum(person.role == Role.CLIENT.value for person in record.with_outcome(Outcome.ATTENDED)),
         due_at=record.ends_at if waits else None,
-        facets=_facets(record, facts, accounts),
+        facets=_facets(record, facts, accounts, agreed),
     )
 
 
@@ -155,7 +183,9 @@ def _of_contact(entered: Fact) -> Summary:
     )
 
 
-def _facets(record: SessionRecord, facts: Collection[Fact], accounts: dict[str, str]) -> frozenset[str]:
+def _facets(
+    record: SessionRecord, facts: Collection[Fact], accounts: Mapping[str, str], agreed: unusual.Agreed
+) -> frozenset[str]:
     there = record.with_outcome(Outcome.ATTENDED)
     team = [person for person in there or record.people if person.role in _STAFF]
     planners = {fact.actor for fact in facts if fact.tag is Tag.PLANNED and fact.actor.startswith("account:")}
@@ -163,7 +193,7 @@ def _facets(record: SessionRecord, facts: Collection[Fact], accounts: dict[str, 
     found |= {f"worker:{account}" for account in accounts.values()}
     found |= {f"worker:{actor.removeprefix('account:')}" for actor in planners}
     found |= {f"role:{person.role}" for person in team}
-    found |= {f"unusual:{mark.value}" for mark in unusual.find(record, facts)}
+    found |= {f"unusual:{mark.value}" for mark in unusual.find(record, facts, agreed)}
     if record.phase is Phase.ENDED:
         found |= {f"held:{accounts[person.seat]}" for person in there if person.seat in accounts}
     return frozenset(found)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 from consent.events import Tag
-from consent.policy import ACCOUNTS, HOSTS, Role
+from consent.policy import HOSTS, Role
 from server.sessions.record import Fact, Outcome, Person, Phase, SessionRecord
 
 ALONE_AFTER = timedelta(minutes=5)
@@ -28,26 +28,30 @@ class Unusual(StrEnum):
     STOPPED = "stopped"  # the spoken code did not match, or the encryption could not be relied on
 
 
-_CONSENTED = frozenset(tag for tag in Tag if tag.value in {"consent:consent:given", "consent:talk:agreed"})
-_WITHDRAWN = frozenset(tag for tag in Tag if tag.value == "consent:consent:withdrawn")
+Agreed = Mapping[str, Sequence[tuple[datetime, bool]]]
+"""By seat: when something was said about the conversation as such, and whether that was yes."""
+
 _STOPPED = frozenset({Tag.MISMATCH, Tag.ENCRYPTION_STOPPED, Tag.KEYS_REFUSED})
-_CLIENT, _TEAM = Role.CLIENT.value, frozenset(role.value for role in ACCOUNTS)
+_CLIENT = Role.CLIENT.value
 _AT_HAND = frozenset(role.value for role in HOSTS)
 
 
-def find(record: SessionRecord, facts: Iterable[Fact]) -> frozenset[Unusual]:
-    """The marks of one session, from its record and the entries that the record was built from."""
+def find(record: SessionRecord, facts: Iterable[Fact], agreed: Agreed) -> frozenset[Unusual]:
+    """The marks of one session, from its record and the entries that the record was built from.
+
+    ``agreed`` is what each client's consents to the conversation came to and when, by seat.
+    """
     if record.phase in {Phase.PLANNED, Phase.CANCELLED}:
         return frozenset()
     facts = list(facts)
     clients = [person for person in record.people if person.role == _CLIENT]
     attended = [person for person in clients if person.outcome is Outcome.ATTENDED]
     found = {
-        Unusual.NO_CONSENT: any(not _before(facts, _CONSENTED, person) for person in attended),
+        Unusual.NO_CONSENT: any(not _agreed(agreed, person) for person in attended),
         Unusual.UNVERIFIED: any(not _told_of(facts, {Tag.VERIFIED}, person.seat) for person in attended),
         Unusual.CUT_SHORT: record.phase is Phase.ENDED and any(_cut_short(person, record) for person in attended),
         Unusual.ALONE: any(_alone(waited, record.people) > ALONE_AFTER for waited in _waits(facts, clients, record)),
-        Unusual.WITHDRAWN: any(fact.tag in _WITHDRAWN for fact in facts),
+        Unusual.WITHDRAWN: any(fact.tag is Tag.CONSENT_WITHDRAWN for fact in facts),
         Unusual.STOPPED: any(fact.tag in _STOPPED for fact in facts),
     }
     return frozenset(mark for mark, there in found.items() if there)
@@ -62,9 +66,11 @@ def _told_of(facts: Sequence[Fact], tags: Iterable[Tag], seat: str) -> bool:
     return any(fact.tag in tags and _seat_of(fact) == seat for fact in facts)
 
 
-def _before(facts: Sequence[Fact], tags: frozenset[Tag], person: Person) -> bool:
+def _agreed(agreed: Agreed, person: Person) -> bool:
+    """Whether the last that was said before they came in was yes."""
     joined = person.intervals[0].since
-    return any(fact.tag in tags and _seat_of(fact) == person.seat and fact.at <= joined for fact in facts)
+    said = max((each for each in agreed.get(person.seat, ()) if each[0] <= joined), default=None)
+    return said is not None and said[1]
 
 
 def _cut_short(person: Person, record: SessionRecord) -> bool:

@@ -7,8 +7,11 @@ from datetime import timedelta
 from typing import Any
 
 from consent.events import Tag
+from consent.notices import Purpose
 from server.i18n import N_, Translator
+from server.sessions.picture import Shape
 from server.sessions.record import Moment, Outcome, Phase
+from server.sessions.unusual import Unusual
 
 MOMENTS: Mapping[Tag, str] = {
     Tag.PLANNED: N_("The appointment was planned"),
@@ -41,6 +44,12 @@ MOMENTS: Mapping[Tag, str] = {
         "Sound and picture of %(name)s were stopped, because the encryption could not be relied on"
     ),
     Tag.REKEYED: N_("%(name)s began the encryption anew with fresh keys"),
+    Tag.CONSENT_GIVEN: N_("%(name)s gave a consent"),
+    Tag.CONSENT_REFUSED: N_("%(name)s said no"),
+    Tag.CONSENT_WITHDRAWN: N_("%(name)s took a consent back"),
+    Tag.CONSENT_CONFIRMED: N_("%(name)s confirmed a consent that had been given in another way"),
+    Tag.NOTES_WRITTEN: N_("Notes about the session were written"),
+    Tag.NOTES_SIGNED: N_("The notes about the session were signed"),
 }
 ALONE = N_("%(name)s: nobody else is with this person")
 NEW_LINK = N_("The link of %(name)s was replaced by a new one")
@@ -49,6 +58,18 @@ IN_WAITING_ROOM: Mapping[Tag, str] = {
     Tag.RETURNED: N_("%(name)s came back to the waiting room"),
     Tag.LEFT: N_("%(name)s left the waiting room"),
 }
+PURPOSES: Mapping[str, str] = {
+    Purpose.VIDEO: N_("video consultation"),
+    Purpose.EXPLAIN: N_("a talk so that things can be explained"),
+    Purpose.SHARING: N_("another service is present and hears personal data"),
+    Purpose.INTERPRETER: N_("an interpreter is present"),
+    Purpose.HELPER: N_("a helper is present"),
+    Purpose.REPRESENTATIVE: N_("a representative acts for the person"),
+    Purpose.CONTACT: N_("contact through a channel"),
+    Purpose.JOINING: N_("somebody joins in the middle"),
+    Purpose.SUPERVISION: N_("a supervisor is present"),
+}
+"""What consents are about; told only to those who may know why somebody took one back."""
 SOMEBODY = N_("Somebody")
 
 OUTCOMES: Mapping[Outcome, str] = {
@@ -59,6 +80,26 @@ OUTCOMES: Mapping[Outcome, str] = {
     Outcome.EXPECTED: N_("expected"),
     Outcome.UNINVITED: N_("invitation taken back"),
 }
+
+UNUSUAL: Mapping[Unusual, tuple[str, str]] = {
+    Unusual.NO_CONSENT: (N_("no consent on record"), "danger"),
+    Unusual.UNVERIFIED: (N_("client not verified"), "warn"),
+    Unusual.CUT_SHORT: (N_("cut short"), "warn"),
+    Unusual.ALONE: (N_("client was left waiting alone"), "warn"),
+    Unusual.WITHDRAWN: (N_("consent taken back"), "warn"),
+    Unusual.STOPPED: (N_("encryption was doubted"), "danger"),
+}
+"""Label and tone of what is unusual."""
+
+WAYS: Mapping[str, str] = {"video": N_("video"), "visit": N_("visit"), "phone": N_("phone call")}
+
+SHAPES: Mapping[Shape, str] = {
+    Shape.CONSENT: N_("consent given"),
+    Shape.VERIFIED: N_("verified by the spoken code"),
+    Shape.INTERRUPTED: N_("interruption"),
+    Shape.WITHDRAWN: N_("consent refused or taken back"),
+}
+"""The key beneath the timeline."""
 
 PHASES: Mapping[Phase, tuple[str, str]] = {
     Phase.PLANNED: (N_("not begun yet"), "neutral"),

@@ -77,6 +77,15 @@ def test_the_key_names_the_shapes_that_occur_and_no_others() -> None:
     assert drawn(*MET, seat(12, Tag.VERIFIED, CLIENT)).shapes == [Shape.VERIFIED, Shape.INTERRUPTED]
 
 
+def test_consent_and_its_withdrawal_have_shapes_of_their_own() -> None:
+    picture = drawn(seat(-5, Tag.CONSENT_GIVEN, CLIENT), *MET[:-1], seat(35, Tag.CONSENT_WITHDRAWN, CLIENT), MET[-1])
+    assert [mark.shape for mark in lane(picture, CLIENT).marks] == [
+        Shape.CONSENT,
+        Shape.INTERRUPTED,
+        Shape.WITHDRAWN,
+    ]
+
+
 def test_a_planning_entry_of_last_week_does_not_stretch_the_clock() -> None:
     picture = drawn(seat(-7 * 24 * 60, Tag.VERIFIED, CLIENT), *MET)
     assert picture.ticks[0].at == at(0)

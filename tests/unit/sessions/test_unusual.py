@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 
 from consent.events import Tag
@@ -10,13 +11,18 @@ from server.sessions.unusual import Unusual, find
 from tests.unit.sessions.test_record import AFTER, CLIENT, INTERPRETER, MANAGER, at, everybody, room, seat
 
 
-def marks(*facts: Fact, now: object = None) -> frozenset[Unusual]:
+YES = ((-30, True),)
+
+
+def marks(*facts: Fact, now: object = None, said: Sequence[tuple[float, bool]] = YES) -> frozenset[Unusual]:
+    """What is found when the client has said this to the conversation, at these minutes."""
     told = [*everybody(), *facts]
-    return find(build(told, AFTER if now is None else now), told)  # type: ignore[arg-type] # datetime
+    record = build(told, AFTER if now is None else now)  # type: ignore[arg-type] # datetime
+    return find(record, told, {CLIENT: [(at(minute), yes) for minute, yes in said]})
 
 
 def usual(*, until: float = 40) -> list[Fact]:
-    """A session as it should be, but for consent, which its own tests look at."""
+    """A session as it should be."""
     return [
         seat(-1, Tag.JOINED, MANAGER),
         seat(0, Tag.WAITED, CLIENT),
@@ -33,6 +39,32 @@ def test_it_marks_nothing_before_anything_happened() -> None:
 
 def test_it_marks_nothing_about_a_cancelled_session() -> None:
     assert marks(Fact(at(-40), Tag.CANCELLED, "account:1", {})) == frozenset()
+
+
+def test_it_marks_nothing_about_a_session_as_it_should_be() -> None:
+    assert marks(*usual()) == frozenset()
+
+
+def test_it_marks_a_client_who_came_in_without_consent() -> None:
+    assert marks(*usual(), said=()) == {Unusual.NO_CONSENT}
+
+
+def test_a_consent_that_came_after_the_client_is_none() -> None:
+    assert marks(*usual(), said=[(2, True)]) == {Unusual.NO_CONSENT}
+
+
+def test_the_last_word_before_coming_in_counts() -> None:
+    assert marks(*usual(), said=[(-9, True), (-8, False)]) == {Unusual.NO_CONSENT}
+    assert marks(*usual(), said=[(-9, True), (-8, False), (-7, True), (5, False)]) == frozenset()
+
+
+def test_nobody_needs_a_consent_for_waiting() -> None:
+    assert Unusual.NO_CONSENT not in marks(seat(0, Tag.WAITED, CLIENT), said=())
+
+
+def test_it_marks_a_consent_that_was_taken_back() -> None:
+    taken = seat(20, Tag.CONSENT_WITHDRAWN, CLIENT)
+    assert Unusual.WITHDRAWN in marks(*usual()[:-1], taken, room(40, Tag.ENDED))
 
 
 def test_it_marks_a_client_who_was_never_verified() -> None:
