@@ -12,7 +12,7 @@ from sqlalchemy import or_
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from consent import ledger
+from consent import ledger, sealed
 from consent.datakey import DataKey, SealBroken
 from consent.events import Tag
 from consent.keyring import (
@@ -45,12 +45,13 @@ __all__ = [
     "open_case",
     "open_cases",
     "open_organisation",
+    "opened",
 ]
 
 READ_AGAIN_AFTER = timedelta(minutes=10)
 """The same reader, case and purpose within this time is one reading."""
-BELONGS = "belongs"
-"""Name in a session's ``info``."""
+BELONGS, _OPEN = "belongs", "open_cases"
+"""Names in a session's ``info``."""
 
 
 class Purpose(StrEnum):
@@ -155,13 +156,15 @@ async def open_case(
 ) -> CaseKey:
     """Open one case, in a writing session: asks the policy, writes the entry, yields the key.
 
-    ``session_id`` names the session record that is read, if it is about one. Raises CaseRefused, CaseErased.
+    From now on the session reads the case's rows. The server itself (``SYSTEM``) needs no writing session and leaves no
+    entry: what it hands on to a person is that person's reading. ``session_id`` names the session record that is read,
+    if it is about one. Raises CaseRefused, CaseErased.
     """
     if not await _may(session, reader, case_id, purpose):
         raise CaseRefused(case_id, purpose)
     key = await data_key(session, case_id)
     await _note(session, reader, [case_id], purpose, session_id=session_id, now=now)
-    return CaseKey(case_id, reader, purpose, key)
+    return _open(session, CaseKey(case_id, reader, purpose, key))
 
 
 async def open_cases(
@@ -179,7 +182,15 @@ async def open_cases(
             raise CaseRefused(case_id, purpose)
     found = await data_keys(session, wanted)
     await _note(session, reader, list(found), purpose, now=now)
-    return {case_id: CaseKey(case_id, reader, purpose, key) for case_id, key in found.items()}
+    return {case_id: _open(session, CaseKey(case_id, reader, purpose, key)) for case_id, key in found.items()}
+
+
+def opened(session: AsyncSession, case_id: str) -> CaseKey:
+    """The key of a case that was opened in this session. Raises Locked."""
+    key: CaseKey | None = session.info.get(_OPEN, {}).get(case_id)
+    if key is None:
+        raise Locked("a case was read before it was opened")
+    return key
 
 
 async def open_organisation(session: AsyncSession, reader: Reader, *, now: datetime | None = None) -> OrganisationKey:
@@ -187,20 +198,26 @@ async def open_organisation(session: AsyncSession, reader: Reader, *, now: datet
     if reader != SYSTEM and reader.role not in {Role.SUPERVISOR, Role.ADMINISTRATOR}:
         raise CaseRefused(ORGANISATION, Purpose.READ)
     key = await data_key(session, None)
-    if reader != SYSTEM:
-        await _note(session, reader, [ORGANISATION], Purpose.READ, now=now)
+    await _note(session, reader, [ORGANISATION], Purpose.READ, now=now)
+    sealed.lend(session.sync_session, ORGANISATION, key)
     return OrganisationKey(reader, key)
+
+
+def _open(session: AsyncSession, key: CaseKey) -> CaseKey:
+    session.info.setdefault(_OPEN, {})[key.case_id] = key
+    sealed.lend(session.sync_session, key.case_id, key.data)
+    return key
 
 
 async def _may(session: AsyncSession, reader: Reader, case_id: str, purpose: Purpose) -> bool:
     if reader == SYSTEM:
-        return purpose in {Purpose.SYSTEM, Purpose.MEET}
+        return purpose is Purpose.SYSTEM
+    needed, role = NEEDS[purpose], reader.role
+    if needed is not None and role is not None and allows(role, needed, on_team=False):
+        return True
     belongs: Belongs | None = session.info.get(BELONGS)
     theirs = belongs is not None and await belongs(session, reader, case_id, purpose)
-    needed = NEEDS[purpose]
-    if needed is None or reader.role is None:
-        return theirs
-    return allows(reader.role, needed, on_team=theirs)
+    return theirs and (needed is None or role is None or allows(role, needed, on_team=True))
 
 
 async def _note(
@@ -212,6 +229,8 @@ async def _note(
     session_id: str | None = None,
     now: datetime | None,
 ) -> None:
+    if reader == SYSTEM:
+        return  # what it hands on to a person is their reading, or their coming to the meeting
     if not session.info.get(WRITING):
         raise RuntimeError("a case is opened in a writing session only: its reading is an entry")
     now = now or datetime.now(UTC)

@@ -6,8 +6,9 @@
         phone = sealed_text_or_none()        # str | None
 
 The database column has the attribute's name and is a LargeBinary. Setting keeps the plain value on the instance, and
-the flush seals it under the key of the row's case (AAD: table, row id, column). Reading needs ``CaseKey.unlock(row)``
-before; whoever has written a value may go on reading it.
+the flush seals it under the key of the row's case (AAD: table, row id, column). Reading needs
+the case to have been opened in this session (``consent.keys.open_case``), before or after the row was loaded; whoever
+has written a value may go on reading it. ``CaseKey.unlock(row)`` lends the key to rows of another session.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from consent.tables import ORGANISATION, new_id
 T = TypeVar("T")
 _PENDING = b""
 _SUFFIX = "_sealed"
+_LENT = "lent_keys"
 
 
 class Locked(Exception):
@@ -129,6 +131,19 @@ def sealed_bytes_or_none() -> Sealed[bytes | None]:
     return Sealed(lambda value: value or b"", bytes, nullable=True)
 
 
+def is_open(row: SealedRow, column: str) -> bool:
+    """Whether this sealed column can be read now."""
+    return row._data_key is not None or column in row._plain
+
+
+def lend(session: Session, case_id: str, key: DataKey) -> None:
+    """For ``consent.keys`` alone: from now on this session reads the rows of this case."""
+    session.info.setdefault(_LENT, {})[case_id] = key
+    for row in session.identity_map.values():
+        if isinstance(row, SealedRow) and row._sealed_case() == case_id:
+            row._data_key = key
+
+
 def unlock(row: SealedRow, case_id: str, key: DataKey) -> None:
     """For ``CaseKey`` alone: lend the row its key. Raises Locked when it is another case's row."""
     if row._sealed_case() != case_id:
@@ -137,14 +152,20 @@ def unlock(row: SealedRow, case_id: str, key: DataKey) -> None:
 
 
 def install(session_class: type[Session], key_of: Callable[[Session, str], DataKey]) -> None:
-    """Seal what is pending before each flush of these sessions."""
+    """Seal what is pending before each flush of these sessions, and open what they load of an open case."""
 
     def seal(session: Session, _flush: UOWTransaction, _instances: object) -> None:
         for row in list(session.new) + list(session.dirty):
             if isinstance(row, SealedRow) and row._pending:
                 _seal_row(session, row, key_of)
 
+    def lend_again(session: Session, row: object) -> None:
+        if isinstance(row, SealedRow):
+            row._data_key = session.info.get(_LENT, {}).get(row._sealed_case())
+
     event.listen(session_class, "before_flush", seal)
+    event.listen(session_class, "loaded_as_persistent", lend_again)
+    event.listen(session_class, "pending_to_persistent", lend_again)
 
 
 def _seal_row(session: Session, row: SealedRow, key_of: Callable[[Session, str], DataKey]) -> None:

@@ -11,6 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from consent.database import Database
 from consent.events import Tag
+from consent.keys import SYSTEM as THE_SERVER
+from consent.keys import Purpose, open_case
 from consent.ledger import SYSTEM, append, seat_actor
 from consent.policy import Role
 from server.accounts import service as accounts
@@ -20,6 +22,7 @@ from server.appointments import service as appointments
 from server.appointments.tables import Appointment, Seat
 from server.cases import service as cases
 from server.cases.tables import Case
+from server.demo_consent import DemoConsent
 from server.demo_encryption import DemoEncryption, takes_part
 from server.demo_keys import DemoKeys
 from server.secrets import Secrets
@@ -87,9 +90,14 @@ async def build_demo(database: Database, settings: Settings, keys: Secrets) -> D
         people = {name: await builder.person(email, name, role) for email, name, role in PEOPLE}
         team = [people[MANAGER], people[PSYCHOLOGIST], people[INTERPRETER]]
         case = await builder.case(CASE, CLIENT, team)
-        await builder.case(OTHER_CASE, OTHER_CLIENT, [people[MANAGER], people[OTHER_PSYCHOLOGIST]])
+        other = await builder.case(OTHER_CASE, OTHER_CLIENT, [people[MANAGER], people[OTHER_PSYCHOLOGIST]])
+        consent = DemoConsent(session, settings, builder.now)
+        await consent.told()
+        for each in (case, other):
+            await consent.suitable(people[SUPERVISOR], each.id)
         current = await builder.current_appointment(case, team)
         invited = await seats.of_appointment(session, current.id, revoked=False)
+        await consent.rewritten(people[SUPERVISOR])
         encryption = DemoEncryption(session, own, builder.now)
         await encryption.certify(list(people.values()), people[ADMINISTRATOR])
         await encryption.fill_vault(people[MANAGER], current, invited)
@@ -143,7 +151,11 @@ class _Builder:
         return _Person(account.id, account.name, role)
 
     async def case(self, alias: str, client: str, team: list[_Person]) -> Case:
-        case = await self.session.scalar(select(Case).where(Case.alias == alias, Case.closed_at.is_(None)))
+        open_ones = select(Case).where(Case.closed_at.is_(None), Case.erased_at.is_(None))
+        known = (await self.session.scalars(open_ones)).all()
+        for each in known:
+            await open_case(self.session, THE_SERVER, each.id, Purpose.SYSTEM)
+        case = next((each for each in known if each.alias == alias), None)
         if case is None:
             manager, *others = team
             case = await cases.open_case(
@@ -154,6 +166,7 @@ class _Builder:
                 help_phone=None,
                 first_clients=[cases.NewClient(client, self.settings.default_language)],
             )
+            await open_case(self.session, THE_SERVER, case.id, Purpose.SYSTEM)
             for member in others:
                 await cases.join_team(self.session, manager, case, member.id)
         return case
@@ -199,6 +212,7 @@ class _Builder:
                 details={"seat": seat.id, "role": seat.role},
             )
 
+        await DemoConsent(self.session, self.settings, self.now).agreed(past, client, start - timedelta(minutes=5))
         tell(-4, Tag.WAITED, client)
         tell(-1, Tag.JOINED, manager)
         tell(-1, Tag.HOST_CHANGED, manager)

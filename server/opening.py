@@ -11,6 +11,7 @@ from consent.keys import Keyring, Purpose, Reader
 from server.appointments.tables import Appointment, Seat
 from server.cases.service import team_role
 from server.settings import Settings
+from server.supervision import grants
 
 
 def open_database(settings: Settings) -> Database:
@@ -25,7 +26,11 @@ async def belongs(session: AsyncSession, reader: Reader, case_id: str, purpose: 
         case "account":
             if await team_role(session, name, case_id) is not None:
                 return True
-            return purpose is Purpose.MEET and await _invited(session, case_id, Seat.account_id == name)
+            if purpose in grants.PURPOSES.values():
+                return await grants.opens(session, name, case_id, purpose)
+            if purpose not in {Purpose.MEET, Purpose.LISTED}:
+                return False
+            return await _invited(session, case_id, Seat.account_id == name)
         case "seat":
             return purpose in {Purpose.MEET, Purpose.PERSON} and await _invited(session, case_id, Seat.id == name)
         case _:

@@ -17,13 +17,26 @@ from rooms import tables as _rooms
 from server.accounts import tables as _accounts
 from server.appointments import tables as _appointments
 from server.cases import tables as _cases
+from server.consents import tables as _consents
 from server.devices import tables as _devices
+from server.person import tables as _person
 from server.sessions import tables as _sessions
 from server.supervision import tables as _supervision
 from server.vault import tables as _vault
 
 # A folder's tables are in the metadata once their module has been imported.
-FOLDERS_WITH_TABLES = (_rooms, _accounts, _appointments, _cases, _devices, _sessions, _supervision, _vault)
+FOLDERS_WITH_TABLES = (
+    _rooms,
+    _accounts,
+    _appointments,
+    _cases,
+    _consents,
+    _devices,
+    _person,
+    _sessions,
+    _supervision,
+    _vault,
+)
 METADATA = Base.metadata
 FOLDER = Path(__file__).parent / "migrations"
 

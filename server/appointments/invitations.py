@@ -11,9 +11,10 @@ from consent.policy import Action
 from server.appointments import links, qr, seats
 from server.appointments.forms import read_people
 from server.appointments.tables import Appointment, Seat
-from server.appointments.views import appointment_of
+from server.appointments.views import REFUSED, appointment_of
 from server.cases import service as cases
 from server.cases.tables import Case
+from server.consents import suitability
 from server.http.context import SignedIn, database, rooms, secrets, settings
 from server.http.errors import NotFound, Problem
 from server.http.forms import Form
@@ -38,7 +39,7 @@ def routes() -> list[web.RouteDef]:
 
 async def show_invite(request: web.Request) -> web.Response:
     """GET …/people/new: those of the case who are not invited yet, and one guest."""
-    async with database(request).read() as session:
+    async with database(request).write() as session:
         appointment, case, _ = await _open_appointment(request, session)
         return await _invite_page(request, session, appointment, case, Form())
 
@@ -48,6 +49,7 @@ async def invite(request: web.Request) -> web.Response:
     form, _ = await Form.read(request), translator(request)
     async with database(request).write() as session:
         appointment, case, signed_in = await _open_appointment(request, session)
+        await _require_suitable(session, case)
         people = read_people(
             form,
             _,
@@ -68,7 +70,8 @@ async def invite(request: web.Request) -> web.Response:
 async def renew_link(request: web.Request) -> web.Response:
     """POST …/people/{seat_id}/link: the old link stops working, whoever came by it is sent away."""
     async with database(request).write() as session:
-        appointment, _, signed_in = await _open_appointment(request, session)
+        appointment, case, signed_in = await _open_appointment(request, session)
+        await _require_suitable(session, case)
         seat = await _seat(request, session, appointment)
         try:
             seats.renew_link(session, signed_in, appointment, seat, datetime.now(UTC))
@@ -94,8 +97,9 @@ async def revoke(request: web.Request) -> web.Response:
 
 async def print_page(request: web.Request) -> web.Response:
     """GET …/people/{seat_id}/print: a sheet to take home, in the language of whoever gets it, naming no case."""
-    async with database(request).read() as session:
+    async with database(request).write() as session:
         appointment, case, _ = await _open_appointment(request, session)
+        await _require_suitable(session, case)
         seat = await _seat(request, session, appointment)
     if not seat.by_link or seat.revoked_at is not None:
         raise NotFound
@@ -121,6 +125,11 @@ async def _open_appointment(request: web.Request, session: AsyncSession) -> tupl
     if found[0].is_over(datetime.now(UTC)):
         raise Problem("over", OVER, status=409)
     return found
+
+
+async def _require_suitable(session: AsyncSession, case: Case) -> None:
+    if await suitability.why_not(session, case.id, datetime.now(UTC)) is not None:
+        raise Problem("not_suitable", REFUSED["not_suitable"], status=409)
 
 
 async def _seat(request: web.Request, session: AsyncSession, appointment: Appointment) -> Seat:

@@ -12,9 +12,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from consent.events import Tag
 from consent.ledger import account_actor, append
 from consent.policy import Role
+from consent.sealed import is_open
 from server.appointments import links
 from server.appointments.tables import Appointment, Seat, Status
 from server.cases.service import Doer
+from server.consents import suitability
 
 GUEST_ROLES = (Role.AGENCY_GUEST, Role.INTERPRETER, Role.REPRESENTATIVE, Role.HELPER)
 """Roles that somebody without an account, other than a client, can be invited in."""
@@ -36,22 +38,23 @@ class NewSeat:
 
 
 async def of_appointment(session: AsyncSession, appointment_id: str, *, revoked: bool = True) -> Sequence[Seat]:
-    """The seats of an appointment, team first; those taken back too unless ``revoked`` is false."""
+    """The seats of an appointment, team first; those taken back too unless ``revoked`` is false.
+
+    By name where the case is open in this session.
+    """
     chosen = select(Seat).where(Seat.appointment_id == appointment_id)
     if not revoked:
         chosen = chosen.where(Seat.revoked_at.is_(None))
-    return (await session.scalars(chosen.order_by(Seat.account_id.is_(None), Seat.name, Seat.id))).all()
+    return sorted(await session.scalars(chosen), key=_place)
 
 
 async def of_appointments(session: AsyncSession, appointment_ids: Sequence[str]) -> dict[str, list[Seat]]:
-    """The seats of many appointments whose invitations stand, for a list; team first."""
+    """The seats of many appointments whose invitations stand, for a list; in the same order."""
     found = await session.scalars(
-        select(Seat)
-        .where(Seat.appointment_id.in_(appointment_ids), Seat.revoked_at.is_(None))
-        .order_by(Seat.account_id.is_(None), Seat.name, Seat.id)
+        select(Seat).where(Seat.appointment_id.in_(appointment_ids), Seat.revoked_at.is_(None))
     )
     seats: dict[str, list[Seat]] = {appointment_id: [] for appointment_id in appointment_ids}
-    for seat in found:
+    for seat in sorted(found, key=_place):
         seats[seat.appointment_id].append(seat)
     return seats
 
@@ -74,7 +77,8 @@ async def held_by(session: AsyncSession, account_id: str) -> Sequence[str]:
 async def invite(
     session: AsyncSession, doer: Doer, appointment: Appointment, people: Sequence[NewSeat], now: datetime
 ) -> list[Seat]:
-    """Give each person a seat. A team member who was uninvited before gets the same seat back."""
+    """Give each person a seat. A team member who was uninvited before gets the same seat back. Raises NotSuitable."""
+    await suitability.require(session, appointment.case_id, now)
     taken = {seat.account_id or seat.client_id: seat for seat in await of_appointment(session, appointment.id)}
     seats = []
     for person in people:
@@ -82,6 +86,7 @@ async def invite(
         if seat is None:
             seat = Seat(
                 appointment_id=appointment.id,
+                case_id=appointment.case_id,
                 role=person.role.value,
                 name=person.name,
                 language=person.language,
@@ -95,6 +100,7 @@ async def invite(
             continue
         else:
             _next_link(seat)
+        seat.invited_at = now
         _note_invited(session, doer, appointment, seat, now)
         seats.append(seat)
     return seats
@@ -135,6 +141,10 @@ async def revoke_account(session: AsyncSession, doer: Doer, case_id: str, accoun
             revoke(session, doer, appointment, seat, now)
             closed.append(seat.id)
     return closed
+
+
+def _place(seat: Seat) -> tuple[bool, str, str]:
+    return seat.by_link, seat.name if is_open(seat, "name") else "", seat.id
 
 
 def _next_link(seat: Seat) -> None:

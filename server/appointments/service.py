@@ -10,7 +10,9 @@ from typing import Literal
 from sqlalchemy import or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from consent import keys
 from consent.events import Tag
+from consent.keys import CaseErased, Purpose
 from consent.ledger import account_actor, append
 from consent.policy import Action, Reach, Role, reach
 from rooms.plan import MeetingPlan, PlannedSeat, PlanStatus
@@ -19,6 +21,7 @@ from server.appointments import links, seats
 from server.appointments.tables import Appointment, Seat, Status
 from server.cases.service import Doer
 from server.cases.tables import Case, TeamMember
+from server.consents import suitability
 
 START_GRACE = timedelta(minutes=5)
 """How long ago a new appointment may have begun: whoever plans "now" needs a moment to fill in the form."""
@@ -26,7 +29,7 @@ START_GRACE = timedelta(minutes=5)
 DURATIONS_MIN = (15, 30, 45, 60, 90, 120, 180)
 
 AppointmentCode = Literal[
-    "case_closed", "cancelled", "not_cancelled", "over", "time_past", "no_client", "duration_unknown"
+    "case_closed", "cancelled", "not_cancelled", "over", "time_past", "no_client", "duration_unknown", "not_suitable"
 ]
 
 
@@ -103,6 +106,8 @@ async def plan(
     _check_when(when, now)
     if not any(person.role is Role.CLIENT for person in people):
         raise AppointmentError("no_client")
+    if await suitability.why_not(session, case.id, now) is not None:
+        raise AppointmentError("not_suitable")
     appointment = Appointment(
         case_id=case.id,
         starts_at=when.starts_at,
@@ -170,6 +175,10 @@ async def seat_context(session: AsyncSession, seat_id: str, now: datetime | None
     if found is None:
         raise links.LinkError("link_unknown")
     seat, appointment = found
+    try:
+        await keys.open_case(session, keys.SYSTEM, appointment.case_id, Purpose.SYSTEM)
+    except CaseErased:
+        raise links.LinkError("link_unknown") from None
     everybody = await seats.of_appointment(session, appointment.id, revoked=False)
     account = await session.get(Account, seat.account_id) if seat.account_id else None
     over = appointment.is_over(now or datetime.now(UTC)) and appointment.status != Status.CANCELLED.value
@@ -205,9 +214,13 @@ async def link_context(session: AsyncSession, key: bytes, token: str, now: datet
 
 
 async def load_meeting(session: AsyncSession, appointment_id: str) -> MeetingPlan | None:
-    """What the live meeting needs to know: who is invited, when, and whom to phone; None for an unknown id."""
+    """What the live meeting needs to know: who is invited, when, and whom to phone; None for what is not there."""
     appointment = await session.get(Appointment, appointment_id)
     if appointment is None:
+        return None
+    try:
+        await keys.open_case(session, keys.SYSTEM, appointment.case_id, Purpose.SYSTEM)
+    except CaseErased:
         return None
     invited = await seats.of_appointment(session, appointment_id, revoked=False)
     return MeetingPlan(
@@ -238,7 +251,7 @@ async def of_person(session: AsyncSession, doer: Doer, since: datetime) -> Seque
     found = await session.execute(
         select(Appointment, Case)
         .join(Case, Case.id == Appointment.case_id)
-        .where(Appointment.starts_at >= since, or_(*concerned))
+        .where(Appointment.starts_at >= since, Case.erased_at.is_(None), or_(*concerned))
         .order_by(Appointment.starts_at)
     )
     return [(appointment, case) for appointment, case in found]

@@ -6,11 +6,12 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ForeignKey, Index, SmallInteger, String, Text
+from sqlalchemy import ForeignKey, Index, SmallInteger, String
 from sqlalchemy.orm import Mapped, mapped_column
 
+from consent.sealed import SealedRow, sealed_text
 from consent.tables import ID_LENGTH, Base, new_id
-from server.cases.tables import ALIAS_LENGTH, LANGUAGE_LENGTH, PHONE_LENGTH, ROLE_LENGTH
+from server.cases.tables import LANGUAGE_LENGTH, ROLE_LENGTH
 
 ZONE_LENGTH = 64
 
@@ -26,7 +27,7 @@ class Status(StrEnum):
     ENDED = "ended"
 
 
-class Appointment(Base):
+class Appointment(SealedRow, Base):
     """A planned meeting of one case."""
 
     __tablename__ = "appointments"
@@ -38,8 +39,8 @@ class Appointment(Base):
     duration_min: Mapped[int] = mapped_column(SmallInteger)
     time_zone: Mapped[str] = mapped_column(String(ZONE_LENGTH))
     """IANA name of the zone in which it was planned and is spoken of."""
-    help_phone: Mapped[str] = mapped_column(String(PHONE_LENGTH))
-    purpose: Mapped[str] = mapped_column(Text)
+    help_phone = sealed_text()
+    purpose = sealed_text()
     status: Mapped[str] = mapped_column(String(16), default=Status.PLANNED.value)
     moved_from: Mapped[datetime | None]
     """The start that people were told before, when it was moved."""
@@ -67,19 +68,23 @@ class Appointment(Base):
         return self.status == Status.PLANNED.value and now < self.ends_at
 
 
-class Seat(Base):
+class Seat(SealedRow, Base):
     """One invited person of one appointment; its id is the seat id in the room."""
 
     __tablename__ = "appointment_seats"
 
     id: Mapped[str] = mapped_column(String(ID_LENGTH), primary_key=True, default=new_id)
     appointment_id: Mapped[str] = mapped_column(ForeignKey("appointments.id"), index=True)
+    case_id: Mapped[str] = mapped_column(String(ID_LENGTH))
+    """The appointment's: names the key."""
     role: Mapped[str] = mapped_column(String(ROLE_LENGTH))
-    name: Mapped[str] = mapped_column(String(ALIAS_LENGTH))
+    name = sealed_text()
     language: Mapped[str] = mapped_column(String(LANGUAGE_LENGTH))
     account_id: Mapped[str | None] = mapped_column(ForeignKey("accounts.id"), index=True)
     client_id: Mapped[str | None] = mapped_column(ForeignKey("case_clients.id"))
     link_version: Mapped[int] = mapped_column(SmallInteger, default=1)
+    invited_at: Mapped[datetime | None]
+    """Who is invited after the conversation has begun is asked about by name; None for those of earlier versions."""
     revoked_at: Mapped[datetime | None]
 
     @property

@@ -8,6 +8,8 @@ from datetime import UTC, datetime, timedelta
 from aiohttp import web
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from consent import keys
+from consent.keys import Purpose
 from consent.policy import Action
 from consent.tables import new_id
 from server.appointments import board, links, qr, seats, service, times
@@ -15,11 +17,12 @@ from server.appointments.forms import GUEST_ROWS, first_values, read_plan, read_
 from server.appointments.tables import Appointment, Seat, Status
 from server.cases import service as cases
 from server.cases.tables import Case
-from server.cases.views import case_of, done
+from server.cases.views import PURPOSES, case_of, done
+from server.consents import suitability
 from server.http.context import SignedIn, database, rooms, secrets, settings
 from server.http.errors import Forbidden, NotFound, Problem
 from server.http.forms import Form
-from server.http.guard import account, allowed, require
+from server.http.guard import account, allowed, reader, require
 from server.http.render import render
 from server.i18n import N_, translator
 from server.vault import service as vault
@@ -37,6 +40,10 @@ REFUSED: Mapping[service.AppointmentCode, str] = {
     "time_past": N_("This time is already over. Choose a time from now on."),
     "no_client": N_("Choose at least one client who takes part."),
     "duration_unknown": N_("Choose how long the appointment will take."),
+    "not_suitable": N_(
+        "No video is possible on this case now: there is no valid decision of a supervisor that says so. "
+        "Ask a supervisor on the page of the case, or arrange a phone call, a visit or a meeting in person."
+    ),
 }
 DONE: Mapping[str, str] = {
     "planned": N_("The appointment is planned. Now give each person their link."),
@@ -68,13 +75,19 @@ def routes() -> list[web.RouteDef]:
 async def appointment_of(
     request: web.Request, session: AsyncSession, action: Action
 ) -> tuple[Appointment, Case, SignedIn]:
-    """The appointment of the address, its case, and the person who may do this. Raises NotFound or Forbidden."""
+    """The appointment of the address, its case, open, and the person who may do this. Raises NotFound or Forbidden.
+
+    Opening the case is an entry, so the session must be a writing one. Raises CaseErased.
+    """
     account(request)
     appointment = await service.find(session, request.match_info["appointment_id"])
     if appointment is None:
         raise NotFound
     case = await session.get_one(Case, appointment.case_id)
-    return appointment, case, await require(request, session, action, case.id)
+    signed_in = await require(request, session, action, case.id)
+    record = appointment.id if action is Action.READ_RECORD else None
+    await keys.open_case(session, reader(signed_in), case.id, PURPOSES[action], session_id=record)
+    return appointment, case, signed_in
 
 
 def refusal(error: service.AppointmentError) -> Problem:
@@ -85,9 +98,10 @@ def refusal(error: service.AppointmentError) -> Problem:
 async def today(request: web.Request) -> web.Response:
     """GET /today: what this person has today, and what comes next."""
     now = datetime.now(UTC)
-    async with database(request).read() as session:
+    async with database(request).write() as session:
         signed_in = await require(request, session, Action.LIST_CASES)
         found = await service.of_person(session, signed_in, now - LOOK_BACK)
+        await keys.open_cases(session, reader(signed_in), [case.id for _, case in found])
         lines = await board.lines(session, rooms(request), signed_in, found, now)
         may_read = {case.id: await allowed(request, session, Action.READ_CASE, case.id) for _, case in found}
     this_day = now.astimezone(signed_in.zone).date()
@@ -107,7 +121,7 @@ async def today(request: web.Request) -> web.Response:
 async def new_appointment(request: web.Request) -> web.Response:
     """GET /cases/{case_id}/appointments/new: suggests the next half hour, the planner and the only client."""
     now = datetime.now(UTC)
-    async with database(request).read() as session:
+    async with database(request).write() as session:
         case, signed_in = await case_of(request, session, Action.PLAN_APPOINTMENT)
         help_phone = case.help_phone or settings(request).help_phone
         values = first_values(now, signed_in.time_zone, help_phone, team=signed_in.id)
@@ -152,7 +166,7 @@ async def plan(request: web.Request) -> web.Response:
 async def show(request: web.Request) -> web.Response:
     """GET /appointments/{appointment_id}: for whoever is invited, and for whoever may read the case."""
     now = datetime.now(UTC)
-    async with database(request).read() as session:
+    async with database(request).write() as session:
         appointment, case, signed_in = await _seen(request, session)
         [line] = await board.lines(session, rooms(request), signed_in, [(appointment, case)], now)
         everybody = await seats.of_appointment(session, appointment.id)
@@ -162,11 +176,9 @@ async def show(request: web.Request) -> web.Response:
         }
         hosts = [seat.account_id for seat in everybody if seat.account_id is not None and seat.revoked_at is None]
         certified = await vault.certified_among(session, hosts, now)
-        from_outside = line.mine is None and await cases.team_role(session, signed_in.id, case.id) is None
-    if from_outside:
-        async with database(request).write() as session:
-            await cases.note_reading(session, signed_in, now, case.id, appointment.id)
-    open_links = may[Action.INVITE.value] and line.state is not board.State.CANCELLED and not appointment.is_over(now)
+        unsuitable = await suitability.why_not(session, case.id, now)
+    standing = line.state is not board.State.CANCELLED and not appointment.is_over(now)
+    open_links = unsuitable is None and standing and may[Action.INVITE.value]
     return render(
         request,
         "appointments/appointment.html",
@@ -180,6 +192,7 @@ async def show(request: web.Request) -> web.Response:
         can_change=may[Action.PLAN_APPOINTMENT.value] and not appointment.is_over(now),
         can_restore=may[Action.PLAN_APPOINTMENT.value] and now < appointment.ends_at,
         open_links=open_links,
+        unsuitable=unsuitable is not None and not line.past,
         uncertified=not certified and not line.past and line.state is not board.State.CANCELLED,
         done=done(request, DONE),
     )
@@ -188,7 +201,7 @@ async def show(request: web.Request) -> web.Response:
 async def join(request: web.Request) -> web.Response:
     """POST /appointments/{appointment_id}/join: to the call, with a code that works once and for a minute."""
     now = datetime.now(UTC)
-    async with database(request).read() as session:
+    async with database(request).write() as session:
         appointment, case, signed_in = await appointment_of(request, session, Action.JOIN_MEETING)
         seat = await seats.of_account(session, appointment.id, signed_in.id)
     if seat is None:
@@ -209,7 +222,7 @@ async def join(request: web.Request) -> web.Response:
 
 async def show_move(request: web.Request) -> web.Response:
     """GET /appointments/{appointment_id}/move: the form with the time as it is."""
-    async with database(request).read() as session:
+    async with database(request).write() as session:
         appointment, case, _ = await appointment_of(request, session, Action.PLAN_APPOINTMENT)
     when = service.When(appointment.starts_at, appointment.duration_min, appointment.time_zone)
     return _move_page(request, appointment, case, Form.with_values(when_values(when)))
@@ -232,7 +245,7 @@ async def move(request: web.Request) -> web.Response:
 
 async def confirm_cancel(request: web.Request) -> web.Response:
     """GET /appointments/{appointment_id}/cancel: ask before it is done."""
-    async with database(request).read() as session:
+    async with database(request).write() as session:
         appointment, case, _ = await appointment_of(request, session, Action.PLAN_APPOINTMENT)
     return render(request, "appointments/cancel.html", nav="today", appointment=appointment, case=case)
 
@@ -272,8 +285,10 @@ async def _seen(request: web.Request, session: AsyncSession) -> tuple[Appointmen
         raise NotFound
     case = await session.get_one(Case, appointment.case_id)
     # Interpreters read no case, but the page of an appointment to which they are invited is theirs.
-    if await seats.of_account(session, appointment.id, signed_in.id) is None:
+    invited = await seats.of_account(session, appointment.id, signed_in.id) is not None
+    if not invited:
         await require(request, session, Action.READ_CASE, case.id)
+    await keys.open_case(session, reader(signed_in), case.id, Purpose.MEET if invited else Purpose.READ)
     return appointment, case, signed_in
 
 

@@ -4,21 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Literal, Protocol
 
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from consent import keys
 from consent.events import Tag
 from consent.ledger import account_actor, append
 from consent.policy import ACCOUNTS, Action, Reach, Role, reach
-from consent.tables import LedgerEntry
 from server.accounts.tables import Account
 from server.cases.tables import Case, CaseClient, TeamMember
-
-READ_AGAIN_AFTER = timedelta(minutes=10)
-"""Reading the same thing again within this time is one reading."""
 
 MANAGERS = frozenset({Role.CASE_MANAGER, Role.SOCIAL_WORKER})
 """Roles of which a team always keeps one, so that no case is left without somebody to turn to."""
@@ -75,6 +72,11 @@ class NewClient:
     phone: str | None = None
 
 
+def reader_of(doer: Doer) -> keys.Reader:
+    """Somebody who does things, as the one who opens a case."""
+    return keys.Reader(account_actor(doer.id), doer.role, doer.name)
+
+
 async def team_role(session: AsyncSession, account_id: str, case_id: str) -> Role | None:
     """The role that this account has on the case's team now, or None."""
     role = await session.scalar(select(TeamMember.role).where(*_now_on(case_id), TeamMember.account_id == account_id))
@@ -87,7 +89,7 @@ async def find(session: AsyncSession, case_id: str) -> Case | None:
 
 
 async def reachable(session: AsyncSession, doer: Doer, *, closed: bool = False) -> Sequence[Case]:
-    """The open (or the closed) cases which this account may see in a list, by alias."""
+    """The open (or the closed) cases which this account may see in a list, by alias; listing them is an entry."""
     chosen = select(Case).where(Case.closed_at.is_not(None) if closed else Case.closed_at.is_(None))
     match reach(doer.role, Action.LIST_CASES):
         case Reach.NOWHERE:
@@ -95,7 +97,9 @@ async def reachable(session: AsyncSession, doer: Doer, *, closed: bool = False) 
         case Reach.TEAM:
             mine = select(TeamMember.case_id).where(TeamMember.account_id == doer.id, TeamMember.until.is_(None))
             chosen = chosen.where(Case.id.in_(mine))
-    return (await session.scalars(chosen.order_by(Case.alias))).all()
+    found = (await session.scalars(chosen.where(Case.erased_at.is_(None)).order_by(Case.created_at, Case.id))).all()
+    await keys.open_cases(session, reader_of(doer), [case.id for case in found])
+    return sorted(found, key=lambda case: case.alias)
 
 
 async def team(session: AsyncSession, case_id: str) -> list[Member]:
@@ -110,21 +114,17 @@ async def team(session: AsyncSession, case_id: str) -> list[Member]:
 
 
 async def clients(session: AsyncSession, case_id: str) -> Sequence[CaseClient]:
-    """The clients of a case, by alias."""
-    return (
-        await session.scalars(select(CaseClient).where(CaseClient.case_id == case_id).order_by(CaseClient.alias))
-    ).all()
+    """The clients of an open case, by alias."""
+    found = await session.scalars(select(CaseClient).where(CaseClient.case_id == case_id))
+    return sorted(found, key=lambda client: (client.alias, client.id))
 
 
 async def clients_of(session: AsyncSession, case_ids: Sequence[str]) -> dict[str, list[str]]:
-    """The names of the clients of many cases, for a list."""
-    found = await session.execute(
-        select(CaseClient.case_id, CaseClient.alias).where(CaseClient.case_id.in_(case_ids)).order_by(CaseClient.alias)
-    )
+    """The names of the clients of many open cases, for a list."""
     names: dict[str, list[str]] = {case_id: [] for case_id in case_ids}
-    for case_id, alias in found:
-        names[case_id].append(alias)
-    return names
+    for client in await session.scalars(select(CaseClient).where(CaseClient.case_id.in_(case_ids))):
+        names[client.case_id].append(client.alias)
+    return {case_id: sorted(each) for case_id, each in names.items()}
 
 
 async def candidates(session: AsyncSession, case_id: str) -> Sequence[Account]:
@@ -257,35 +257,6 @@ async def reopen(session: AsyncSession, doer: Doer, case: Case) -> None:
         return
     case.closed_at = None
     append(session, Tag.CASE_REOPENED, actor=account_actor(doer.id), case_id=case.id, details={"by": doer.name})
-
-
-async def note_reading(
-    session: AsyncSession, doer: Doer, now: datetime, case_id: str, session_id: str | None = None
-) -> None:
-    """Write down that somebody from outside the team has read a case, or one of its session records."""
-    actor = account_actor(doer.id)
-    same_session = LedgerEntry.session_id.is_(None) if session_id is None else LedgerEntry.session_id == session_id
-    lately = await session.scalar(
-        select(LedgerEntry.sequence)
-        .where(
-            LedgerEntry.tag == Tag.RECORD_READ.value,
-            LedgerEntry.actor == actor,
-            LedgerEntry.case_id == case_id,
-            same_session,
-            LedgerEntry.at > now - READ_AGAIN_AFTER,
-        )
-        .limit(1)
-    )
-    if lately is None:
-        append(
-            session,
-            Tag.RECORD_READ,
-            actor=actor,
-            at=now,
-            case_id=case_id,
-            session_id=session_id,
-            details={"by": doer.name, "role": doer.role.value},
-        )
 
 
 async def _join(session: AsyncSession, doer: Doer, case: Case, account: Account) -> None:

@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 from aiohttp import web
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from consent import keys
+from consent.keys import Purpose
 from consent.policy import Action, allows
 from server.appointments import board
 from server.appointments import seats as appointment_seats
@@ -18,10 +20,21 @@ from server.cases.tables import Case
 from server.http.context import SignedIn, database, rooms, settings
 from server.http.errors import NotFound, Problem
 from server.http.forms import Form
-from server.http.guard import account, allowed, require
+from server.http.guard import account, allowed, reader, require
 from server.http.render import render
 from server.i18n import N_, translator
 
+PURPOSES: Mapping[Action, Purpose] = {
+    Action.LIST_CASES: Purpose.LISTED,
+    Action.READ_CASE: Purpose.READ,
+    Action.CHANGE_CASE: Purpose.CHANGE,
+    Action.MANAGE_TEAM: Purpose.CHANGE,
+    Action.PLAN_APPOINTMENT: Purpose.PLAN,
+    Action.INVITE: Purpose.PLAN,
+    Action.READ_RECORD: Purpose.RECORD,
+    Action.JOIN_MEETING: Purpose.MEET,
+}
+"""What a page opens a case for, by what it lets people do."""
 REFUSED: Mapping[service.CaseCode, str] = {
     "case_closed": N_("This case is closed. Open it again before you change it."),
     "already_on_team": N_("This person is on the team already."),
@@ -64,12 +77,17 @@ def routes() -> list[web.RouteDef]:
 
 
 async def case_of(request: web.Request, session: AsyncSession, action: Action) -> tuple[Case, SignedIn]:
-    """The case that the address names and the person who may do this with it. Raises NotFound or Forbidden."""
+    """The case that the address names, open, and the person who may do this with it. Raises NotFound or Forbidden.
+
+    Opening it is an entry, so the session must be a writing one. Raises CaseErased.
+    """
     account(request)
     case = await service.find(session, request.match_info["case_id"])
     if case is None:
         raise NotFound
-    return case, await require(request, session, action, case.id)
+    signed_in = await require(request, session, action, case.id)
+    await keys.open_case(session, reader(signed_in), case.id, PURPOSES[action])
+    return case, signed_in
 
 
 def done(request: web.Request, words: Mapping[str, str]) -> str:
@@ -86,7 +104,7 @@ def refusal(error: service.CaseError) -> Problem:
 async def list_cases(request: web.Request) -> web.Response:
     """GET /cases: the open cases which this person may see, or with ``?closed=1`` the closed ones."""
     closed = request.query.get("closed") == "1"
-    async with database(request).read() as session:
+    async with database(request).write() as session:
         signed_in = await require(request, session, Action.LIST_CASES)
         found = await service.reachable(session, signed_in, closed=closed)
         may_open = await allowed(request, session, Action.OPEN_CASE)
@@ -136,7 +154,7 @@ async def open_case(request: web.Request) -> web.Response:
 async def show_case(request: web.Request) -> web.Response:
     """GET /cases/{case_id}: everything about one case on one page."""
     now = datetime.now(UTC)
-    async with database(request).read() as session:
+    async with database(request).write() as session:
         case, signed_in = await case_of(request, session, Action.READ_CASE)
         team = await service.team(session, case.id)
         clients = await service.clients(session, case.id)
@@ -146,10 +164,6 @@ async def show_case(request: web.Request) -> web.Response:
             action.value: await allowed(request, session, action, case.id)
             for action in (Action.CHANGE_CASE, Action.MANAGE_TEAM, Action.PLAN_APPOINTMENT, Action.READ_RECORD)
         }
-        from_outside = await service.team_role(session, signed_in.id, case.id) is None
-    if from_outside:
-        async with database(request).write() as session:
-            await service.note_reading(session, signed_in, now, case.id)
     return render(
         request,
         "cases/case.html",
@@ -166,7 +180,7 @@ async def show_case(request: web.Request) -> web.Response:
 
 async def show_change(request: web.Request) -> web.Response:
     """GET /cases/{case_id}/change: the form with what is known."""
-    async with database(request).read() as session:
+    async with database(request).write() as session:
         case, _ = await case_of(request, session, Action.CHANGE_CASE)
     known = {"alias": case.alias, "language": case.language, "help_phone": case.help_phone or ""}
     return _case_form(request, "cases/change.html", Form.with_values(known), case)
@@ -196,7 +210,7 @@ async def change_case(request: web.Request) -> web.Response:
 
 async def new_client(request: web.Request) -> web.Response:
     """GET /cases/{case_id}/clients/new: an empty form."""
-    async with database(request).read() as session:
+    async with database(request).write() as session:
         case, _ = await case_of(request, session, Action.CHANGE_CASE)
     return _case_form(request, "cases/client.html", Form.with_values({"client_language": case.language}), case)
 
@@ -218,7 +232,7 @@ async def add_client(request: web.Request) -> web.Response:
 
 async def show_team(request: web.Request) -> web.Response:
     """GET /cases/{case_id}/team: who is on it, and who could join."""
-    async with database(request).read() as session:
+    async with database(request).write() as session:
         case, _ = await case_of(request, session, Action.MANAGE_TEAM)
         return await _team_page(request, session, case, Form())
 
@@ -255,7 +269,7 @@ async def leave_team(request: web.Request) -> web.Response:
 
 async def confirm_close(request: web.Request) -> web.Response:
     """GET /cases/{case_id}/close: say what closing means before it is done."""
-    async with database(request).read() as session:
+    async with database(request).write() as session:
         case, _ = await case_of(request, session, Action.CHANGE_CASE)
     return render(request, "cases/close.html", nav="cases", case=case)
 

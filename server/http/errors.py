@@ -103,6 +103,22 @@ class Busy(Problem):
         super().__init__(headers={"Retry-After": "5"})
 
 
+class Erased(Problem):
+    """The case was erased: its key exists no more."""
+
+    status = 410
+    code = "case_erased"
+    text = N_("This case was erased. Nobody can read it any more. That it was erased is kept in the ledger.")
+
+
+class Locked(Problem):
+    """The key file is missing or another one."""
+
+    status = 503
+    code = "keys_missing"
+    text = N_("The server cannot open its data. Tell whoever runs the server that a key file is missing.")
+
+
 class Broken(Problem):
     """Our own mistake."""
 

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from consent import ledger
 from consent.events import Tag
+from consent.keys import Reader
 from consent.policy import Action, allows
 from server.http.context import DATABASE, SIGNED_IN, TEAM_ROLE, SignedIn
 from server.http.errors import Forbidden, SignInNeeded, wants_json
@@ -50,6 +51,11 @@ async def require(request: web.Request, session: AsyncSession, action: Action, c
     if not await allowed(request, session, action, case_id):
         raise Forbidden(action, case_id=case_id)
     return account(request)
+
+
+def reader(signed_in: SignedIn) -> Reader:
+    """A signed-in person as the one who opens a case."""
+    return Reader(ledger.account_actor(signed_in.id), signed_in.role, signed_in.name)
 
 
 class RefusalRecorder:

@@ -9,8 +9,9 @@ from typing import Any
 from aiohttp import web
 
 from consent.database import DatabaseBusy
+from consent.keys import NEEDS, CaseErased, CaseRefused, KeyringError
 from server.http.context import REQUEST_ID
-from server.http.errors import Broken, Busy, Forbidden, Handler, NotFound, Problem, wants_json
+from server.http.errors import Broken, Busy, Erased, Forbidden, Handler, Locked, NotFound, Problem, wants_json
 from server.http.render import render
 from server.i18n import N_
 
@@ -48,6 +49,13 @@ def middleware(record_refusal: Callable[[web.Request, Forbidden], Awaitable[None
             problem = error
         except DatabaseBusy:
             problem = Busy()
+        except CaseErased:
+            problem = Erased()
+        except CaseRefused as error:
+            problem = Forbidden(NEEDS[error.purpose], case_id=error.case_id)
+        except KeyringError as error:
+            log.error("a key cannot be used", extra={"reason": str(error)})
+            problem = Locked()
         except Exception:
             log.exception("unhandled error", extra={"request_id": request.get(REQUEST_ID, "")})
             problem = Broken()

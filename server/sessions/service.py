@@ -9,12 +9,12 @@ from datetime import datetime
 from sqlalchemy import func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from consent.events import Tag
+from consent import keys, ledger
+from consent.keys import CaseKey
 from consent.policy import Action, Reach, reach
-from consent.tables import LedgerEntry
 from server.accounts.tables import Account
 from server.appointments.tables import Appointment, Seat
-from server.cases.service import Doer
+from server.cases.service import Doer, reader_of
 from server.cases.tables import Case, TeamMember
 from server.sessions.record import Fact, SessionRecord, build
 
@@ -50,22 +50,21 @@ class Results:
     pages: int
 
 
-async def facts(session: AsyncSession, appointment_id: str) -> list[Fact]:
-    """The ledger's entries about one appointment, in order."""
-    entries = await session.scalars(
-        select(LedgerEntry).where(LedgerEntry.session_id == appointment_id).order_by(LedgerEntry.sequence)
-    )
-    return [Fact(entry.at, Tag(entry.tag), entry.actor, entry.details) for entry in entries]
+async def facts(session: AsyncSession, key: CaseKey, appointment_id: str) -> list[Fact]:
+    """The ledger's entries about one appointment of an open case, in order. Raises LedgerBroken."""
+    entries = await ledger.entries(session, key, session_id=appointment_id)
+    return [Fact(entry.at, entry.tag, entry.actor, entry.details) for entry in entries]
 
 
-async def record(session: AsyncSession, appointment_id: str, now: datetime) -> SessionRecord:
-    """The record of one appointment's meeting."""
-    return build(await facts(session, appointment_id), now)
+async def record(session: AsyncSession, key: CaseKey, appointment_id: str, now: datetime) -> SessionRecord:
+    """The record of one appointment's meeting, of an open case."""
+    return build(await facts(session, key, appointment_id), now)
 
 
 async def search(session: AsyncSession, doer: Doer, wanted: Search, now: datetime) -> Results:
     """Sessions that have begun by now and which this person may read, latest first."""
-    conditions = [Appointment.starts_at <= now]
+    kept = select(Case.id).where(Case.erased_at.is_(None))
+    conditions = [Appointment.starts_at <= now, Appointment.case_id.in_(kept)]
     if reach(doer.role, Action.READ_RECORD) is not Reach.EVERYWHERE:
         mine = select(TeamMember.case_id).where(TeamMember.account_id == doer.id, TeamMember.until.is_(None))
         conditions.append(Appointment.case_id.in_(mine))
@@ -87,7 +86,12 @@ async def search(session: AsyncSession, doer: Doer, wanted: Search, now: datetim
         .limit(PAGE)
         .offset((page - 1) * PAGE)
     )
-    found = [Found(appointment, case, await record(session, appointment.id, now)) for appointment, case in rows]
+    listed = [(appointment, case) for appointment, case in rows]
+    opened = await keys.open_cases(session, reader_of(doer), [case.id for _, case in listed])
+    found = [
+        Found(appointment, case, await record(session, opened[case.id], appointment.id, now))
+        for appointment, case in listed
+    ]
     return Results(found, total, pages)
 
 

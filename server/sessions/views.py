@@ -7,9 +7,9 @@ from zoneinfo import ZoneInfo
 
 from aiohttp import web
 
+from consent import keys
 from consent.policy import Action, Reach, reach
 from server.appointments.views import appointment_of
-from server.cases import service as cases
 from server.http.context import SignedIn, database
 from server.http.guard import require
 from server.http.render import render
@@ -27,15 +27,11 @@ def routes() -> list[web.RouteDef]:
 
 
 async def show(request: web.Request) -> web.Response:
-    """GET /sessions/{appointment_id}: what the ledger says about one meeting; reading it from outside is an entry."""
+    """GET /sessions/{appointment_id}: what the ledger says about one meeting; reading it is an entry."""
     now, _ = datetime.now(UTC), translator(request)
-    async with database(request).read() as session:
+    async with database(request).write() as session:
         appointment, case, signed_in = await appointment_of(request, session, Action.READ_RECORD)
-        record = await service.record(session, appointment.id, now)
-        from_outside = await cases.team_role(session, signed_in.id, case.id) is None
-    if from_outside:
-        async with database(request).write() as session:
-            await cases.note_reading(session, signed_in, now, case.id, appointment.id)
+        record = await service.record(session, keys.opened(session, case.id), appointment.id, now)
     zone = record.time_zone or signed_in.time_zone
     return render(
         request,
@@ -62,7 +58,7 @@ async def show(request: web.Request) -> web.Response:
 async def list_sessions(request: web.Request) -> web.Response:
     """GET /sessions?from=&to=&worker=&page=: what cannot be read in the filter counts as not given."""
     now, _ = datetime.now(UTC), translator(request)
-    async with database(request).read() as session:
+    async with database(request).write() as session:
         signed_in = await require(request, session, Action.READ_RECORD)
         people = await service.workers(session)
         worker = request.query.get("worker", "")

@@ -59,7 +59,7 @@ def routes() -> list[web.RouteDef]:
 async def show(request: web.Request) -> web.Response:
     """GET: the entries, and the certified devices of the team to which secrets are to be sealed."""
     now = datetime.now(UTC)
-    async with database(request).read() as session:
+    async with database(request).write() as session:
         appointment, case, signed_in = await appointment_of(request, session, Action.JOIN_MEETING)
         entries = await service.of_appointment(session, appointment.id)
         recipients = await service.recipients(session, case.id, now)

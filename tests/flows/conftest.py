@@ -17,19 +17,20 @@ from typing import Any
 import pytest
 from aiohttp import ClientResponse, ClientSession, CookieJar, web
 from aiohttp.test_utils import TestClient, TestServer
-from sqlalchemy import select
 from yarl import URL
 
 from consent.database import Database
 from consent.events import Tag
+from consent.ledger import Entry
 from consent.policy import Role
-from consent.tables import Base, LedgerEntry
+from consent.tables import Base
 from server import app as composition
 from server import secrets
 from server.accounts import sessions
 from server.accounts.tables import Account
 from server.http.context import DATABASE
 from server.settings import Settings
+from tests.support.ledger import read_all
 
 CSRF = re.compile(r'name="csrf_token" value="([0-9a-f]+)"')
 
@@ -150,12 +151,11 @@ def signed_in(
 
 
 @pytest.fixture
-def entries(database: Database) -> Callable[..., Awaitable[Sequence[LedgerEntry]]]:
+def entries(database: Database) -> Callable[..., Awaitable[Sequence[Entry]]]:
     """Reads the ledger: ``await entries(Tag.X)``, or all of it without a tag."""
 
-    async def read(tag: Tag | None = None) -> Sequence[LedgerEntry]:
-        query = select(LedgerEntry).order_by(LedgerEntry.sequence)
+    async def read(tag: Tag | None = None) -> Sequence[Entry]:
         async with database.read() as session:
-            return (await session.scalars(query.where(LedgerEntry.tag == tag.value) if tag else query)).all()
+            return await read_all(session, tag)
 
     return read

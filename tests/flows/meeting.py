@@ -12,18 +12,19 @@ from typing import Any
 import socketio
 from aiohttp import ClientSession, web
 from aiohttp.test_utils import TestServer
-from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from consent.database import Database
 from consent.events import Tag
-from consent.tables import Base, LedgerEntry
+from consent.ledger import Entry
+from consent.tables import Base
 from media.pool import MediaPool
 from rooms.plan import MeetingPlan
 from rooms.service import Rooms
 from signaling import tickets
 from signaling.errors import english
 from signaling.gateway import Gateway
+from tests.support.ledger import read_all
 from tests.unit.rooms.people import NOON, plan
 
 KEY = b"k" * 32
@@ -220,10 +221,10 @@ class House:
         """Somebody at their seat or at its door."""
         return await (await self.connect(seat, device)).enter(with_helper=with_helper)
 
-    async def record(self) -> Sequence[LedgerEntry]:
+    async def record(self) -> Sequence[Entry]:
         """The ledger."""
         async with self.database.read() as session:
-            return (await session.scalars(select(LedgerEntry).order_by(LedgerEntry.sequence))).all()
+            return await read_all(session)
 
     async def tags(self, seat: str | None = None) -> list[Tag]:
         """What the ledger says, about one seat or at all."""

@@ -16,8 +16,8 @@ from yarl import URL
 
 from consent.database import Database
 from consent.events import Tag
+from consent.ledger import Entry
 from consent.policy import Role
-from consent.tables import LedgerEntry
 from server.accounts import service
 from server.accounts.tables import Account, AccountLink
 from server.appointments import links, seats
@@ -30,7 +30,7 @@ from tests.flows.conftest import Person
 
 Visitor = Callable[[], Awaitable[Person]]
 SignedIn = Callable[..., Awaitable[Person]]
-Entries = Callable[..., Awaitable[Sequence[LedgerEntry]]]
+Entries = Callable[..., Awaitable[Sequence[Entry]]]
 
 NEW = {"name": "Ірина Бойко", "email": "Iryna@Example.org", "role": "psychologist", "language": "en"}
 PASSWORD = "calm river lamp orchard"

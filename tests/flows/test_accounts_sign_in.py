@@ -12,15 +12,15 @@ from sqlalchemy import select, update
 
 from consent.database import Database
 from consent.events import Tag
+from consent.ledger import Entry
 from consent.policy import Role
-from consent.tables import LedgerEntry
 from server.accounts.passwords import Passwords
 from server.accounts.tables import Account, AccountSession
 from tests.flows.conftest import Person
 
 Visitor = Callable[[], Awaitable[Person]]
 SignedInFactory = Callable[..., Awaitable[Person]]
-Entries = Callable[..., Awaitable[Sequence[LedgerEntry]]]
+Entries = Callable[..., Awaitable[Sequence[Entry]]]
 
 PASSWORD = "calm river lamp orchard"
 

@@ -15,8 +15,8 @@ from aiohttp import ClientResponse, web
 
 from consent.database import Database
 from consent.events import Tag
+from consent.ledger import Entry
 from consent.policy import Role
-from consent.tables import LedgerEntry
 from rooms.seat import Arrival
 from server.appointments import links, seats
 from server.appointments.service import When, move
@@ -25,11 +25,11 @@ from server.cases import service as cases
 from server.cases.tables import Case
 from server.http.context import ROOMS
 from tests.flows.conftest import Person
-from tests.support.casework import Worker, open_case, plan, seat_of
+from tests.support.casework import Worker, open_case, plan, seat_of, unlock
 
 SignedIn = Callable[..., Awaitable[Person]]
 Visitor = Callable[[], Awaitable[Person]]
-Entries = Callable[..., Awaitable[Sequence[LedgerEntry]]]
+Entries = Callable[..., Awaitable[Sequence[Entry]]]
 
 UNKNOWN = "0" * 16
 LINK = re.compile(r'value="(http[^"]*/call#i=[^"]+)"')
@@ -100,6 +100,7 @@ async def seat_status(person: Person, link: str) -> tuple[int, str]:
 async def fields(walk: Walk, **changes: Any) -> dict[str, Any]:
     """A form that plans something tomorrow."""
     async with walk.database.read() as session:
+        await unlock(session, walk.case)
         client = (await cases.clients(session, walk.case))[0].id
     tomorrow = datetime.now(ZoneInfo("Europe/Kyiv")) + timedelta(days=1)
     return {

@@ -10,8 +10,8 @@ from sqlalchemy import func, select
 
 from consent.database import Database
 from consent.events import Tag
+from consent.ledger import Entry
 from consent.policy import Role
-from consent.tables import LedgerEntry
 from server.cases import service
 from server.cases.tables import Case
 from tests.flows.conftest import Person
@@ -19,7 +19,7 @@ from tests.support.casework import Worker
 
 SignedIn = Callable[..., Awaitable[Person]]
 Visitor = Callable[[], Awaitable[Person]]
-Entries = Callable[..., Awaitable[Sequence[LedgerEntry]]]
+Entries = Callable[..., Awaitable[Sequence[Entry]]]
 
 NEW_CASE = {"alias": "Калина", "language": "uk", "client_alias1": "Пані Оля", "client_language1": "uk"}
 UNKNOWN = "0" * 16
@@ -188,19 +188,22 @@ async def test_it_closes_a_case_and_opens_it_again(signed_in: SignedIn) -> None:
     assert "Калина" in await (await manager.get("/cases")).text()
 
 
-async def test_it_records_that_a_supervisor_read_a_case_and_not_that_the_team_did(
-    signed_in: SignedIn, entries: Entries
-) -> None:
+async def test_it_records_everybody_who_reads_a_case_once(signed_in: SignedIn, entries: Entries) -> None:
     manager, supervisor = await signed_in(Role.CASE_MANAGER), await signed_in(Role.SUPERVISOR)
     path = await opened(manager)
-    assert (await manager.get(path)).status == 200
-    assert not await entries(Tag.RECORD_READ)
+    assert not await entries(Tag.CASE_READ)
     for _ in range(2):
+        assert (await manager.get(path)).status == 200
         page = await supervisor.get(path)
         assert page.status == 200
         assert "Plan an appointment" not in await page.text()
-    readings = await entries(Tag.RECORD_READ)
-    assert [(each.actor, each.case_id) for each in readings] == [(f"account:{supervisor.id}", path.split("/")[-1])]
+    assert (await supervisor.get("/cases")).status == 200
+    case = path.split("/")[-1]
+    assert [(each.actor, each.case_id, each.details["purpose"]) for each in await entries(Tag.CASE_READ)] == [
+        (f"account:{manager.id}", case, "read"),
+        (f"account:{supervisor.id}", case, "read"),
+        (f"account:{supervisor.id}", case, "listed"),
+    ]
 
 
 async def test_it_lists_a_case_for_its_interpreter_without_opening_it(signed_in: SignedIn, database: Database) -> None:

@@ -13,8 +13,8 @@ from sqlalchemy import update
 
 from consent.database import Database
 from consent.events import Tag
+from consent.ledger import Entry
 from consent.policy import Role
-from consent.tables import LedgerEntry
 from server.accounts.tables import Account
 from server.devices import certificates, service
 from server.devices.certificates import Body, Certificate
@@ -25,7 +25,7 @@ from tests.support.staff_device import Organisation, StaffDevice
 
 SignedIn = Callable[..., Awaitable[Person]]
 Visitor = Callable[[], Awaitable[Person]]
-Entries = Callable[..., Awaitable[Sequence[LedgerEntry]]]
+Entries = Callable[..., Awaitable[Sequence[Entry]]]
 PROPOSED = re.compile(r'data-certify="([0-9a-f]{16})" data-body="([^"]+)"')
 
 

@@ -11,8 +11,8 @@ from aiohttp.test_utils import TestClient
 
 from consent.database import Database
 from consent.events import Tag
+from consent.ledger import Entry
 from consent.policy import Role
-from consent.tables import LedgerEntry
 from server.http.context import DATABASE, SECRETS
 from signaling import tickets
 from signaling.tickets import Kind
@@ -25,7 +25,7 @@ async def test_it_records_everybody_as_interrupted_by_the_server(
     client: TestClient[web.Request, web.Application],
     app: web.Application,
     database: Database,
-    entries: Callable[..., Awaitable[Sequence[LedgerEntry]]],
+    entries: Callable[..., Awaitable[Sequence[Entry]]],
 ) -> None:
     now = datetime.now(UTC)
     async with app[DATABASE].write() as session:

@@ -10,16 +10,15 @@ import pytest
 
 from consent.database import Database
 from consent.events import Tag
-from consent.ledger import append, seat_actor
+from consent.ledger import Entry, append, seat_actor
 from consent.policy import Role
-from consent.tables import LedgerEntry
 from server.appointments import service as appointments
 from server.appointments.tables import Appointment
 from tests.flows.conftest import Person
 from tests.support.casework import Worker, open_case, plan, seat_of
 
 SignedIn = Callable[..., Awaitable[Person]]
-Entries = Callable[..., Awaitable[Sequence[LedgerEntry]]]
+Entries = Callable[..., Awaitable[Sequence[Entry]]]
 
 
 def worker(person: Person) -> Worker:
@@ -87,7 +86,7 @@ async def test_it_says_who_took_part_and_who_only_waited(signed_in: SignedIn, da
     assert f'datetime="{began}"' in text
 
 
-async def test_it_records_a_supervisors_reading_once_and_never_shows_it_in_the_record(
+async def test_it_records_each_persons_reading_once_and_never_shows_it_in_the_record(
     signed_in: SignedIn, database: Database, entries: Entries
 ) -> None:
     manager, supervisor = await signed_in(Role.CASE_MANAGER), await signed_in(Role.SUPERVISOR)
@@ -95,9 +94,11 @@ async def test_it_records_a_supervisors_reading_once_and_never_shows_it_in_the_r
     for _ in range(2):
         assert (await supervisor.get(f"/sessions/{appointment.id}")).status == 200
     assert (await manager.get(f"/sessions/{appointment.id}")).status == 200
-    readings = await entries(Tag.RECORD_READ)
-    assert [(each.actor, each.session_id) for each in readings] == [(f"account:{supervisor.id}", appointment.id)]
-    assert Tag.RECORD_READ.value not in await (await manager.get(f"/sessions/{appointment.id}")).text()
+    readings = await entries(Tag.CASE_READ)
+    assert [(each.actor, each.session_id, each.details["purpose"]) for each in readings] == [
+        (f"account:{person.id}", appointment.id, "record") for person in (supervisor, manager)
+    ]
+    assert Tag.CASE_READ.value not in await (await manager.get(f"/sessions/{appointment.id}")).text()
 
 
 async def test_it_lists_sessions_by_period_and_worker(signed_in: SignedIn, database: Database) -> None:

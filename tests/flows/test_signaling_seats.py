@@ -12,8 +12,8 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient
 
 from consent.database import Database
+from consent.ledger import Entry
 from consent.policy import Role
-from consent.tables import LedgerEntry
 from server.appointments import links, seats
 from server.appointments import service as appointments
 from server.appointments.tables import Appointment
@@ -25,7 +25,7 @@ from signaling.exchange import SeatRequest
 from signaling.tickets import Kind
 from tests.support import casework
 
-Entries = Callable[..., Awaitable[Sequence[LedgerEntry]]]
+Entries = Callable[..., Awaitable[Sequence[Entry]]]
 Client = TestClient[web.Request, web.Application]
 
 DEVICE, OTHER = "0" * 32, "1" * 32
@@ -159,6 +159,7 @@ async def test_it_resumes_on_the_same_device_until_the_link_is_replaced(desk: De
     assert await desk.refused(400, resume=resume, device=OTHER) == "ticket_invalid"
     async with desk.database.write() as session:
         found = await session.get_one(Appointment, appointment.id)
+        await casework.unlock(session, found.case_id)
         seat = await casework.seat_of(session, found, Role.CLIENT)
         seats.renew_link(session, desk.manager, found, seat, datetime.now(UTC))
     assert await desk.refused(410, resume=resume) == "link_revoked"

@@ -12,8 +12,8 @@ import pytest
 
 from consent.database import Database
 from consent.events import Tag
+from consent.ledger import Entry
 from consent.policy import Role
-from consent.tables import LedgerEntry
 from server.appointments.tables import LINGER, Appointment
 from server.cases import service as cases
 from server.devices import service as devices
@@ -25,7 +25,7 @@ from tests.support.casework import open_case, plan, seat_of
 from tests.support.staff_device import Organisation, StaffDevice
 
 SignedIn = Callable[..., Awaitable[Person]]
-Entries = Callable[..., Awaitable[Sequence[LedgerEntry]]]
+Entries = Callable[..., Awaitable[Sequence[Entry]]]
 WARNING = "Nobody who can let people in has a certified device yet"
 
 

@@ -9,6 +9,8 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from consent import keys
+from consent.keys import CaseKey, Purpose
 from consent.policy import Role
 from server.accounts.tables import Account
 from server.appointments import seats
@@ -16,6 +18,7 @@ from server.appointments import service as appointments
 from server.appointments.tables import Appointment, Seat
 from server.cases import service as cases
 from server.cases.tables import Case
+from tests.support import consents
 
 NOW = datetime(2027, 1, 15, 12, 0, tzinfo=UTC)
 PHONE = "+380 44 000 00 00"
@@ -49,7 +52,7 @@ async def open_case(
     session: AsyncSession, manager: cases.Doer, *, alias: str = "Калина", clients: Sequence[str] = ("Пані Оля",)
 ) -> Case:
     """A new case with its clients, managed by this worker."""
-    return await cases.open_case(
+    case = await cases.open_case(
         session,
         manager,
         alias=alias,
@@ -57,6 +60,13 @@ async def open_case(
         help_phone=None,
         first_clients=[cases.NewClient(client, "uk") for client in clients],
     )
+    await unlock(session, case.id)
+    return case
+
+
+async def unlock(session: AsyncSession, case_id: str) -> CaseKey:
+    """Open a case in this session without an entry, as the server itself does."""
+    return await keys.open_case(session, keys.SYSTEM, case_id, Purpose.SYSTEM)
 
 
 async def plan(
@@ -68,7 +78,9 @@ async def plan(
     now: datetime = NOW,
     guests: Sequence[seats.NewSeat] = (),
 ) -> Appointment:
-    """An appointment with the whole team, all clients, and these guests."""
+    """An appointment with the whole team, all clients, and these guests; a supervisor has found it suitable."""
+    await unlock(session, case.id)
+    await consents.suitable(session, case.id, now - timedelta(days=1))
     people = [
         seats.NewSeat(member.role, member.name, member.language, account_id=member.account_id)
         for member in await cases.team(session, case.id)

@@ -95,23 +95,26 @@ def _seal_columns(keys: dict[str, DataKey]) -> None:
     if op.get_bind().dialect.name == "postgresql":
         op.alter_column("cases", "retention", server_default=None)
         op.alter_column("appointment_seats", "case_id", server_default=None)
-        op.create_foreign_key(op.f("fk_appointment_seats_case_id"), "appointment_seats", "cases", ["case_id"], ["id"])
 
 
 def _seal_column(table: str, case_column: str, column: str, keys: dict[str, DataKey], *, needed: bool) -> None:
-    """Replace a plain column by a sealed one. SQLite adds no NOT NULL column without a default; it keeps an empty one."""
-    connection, sealed = op.get_bind(), f"{column}_sealed"
-    default = {"nullable": False, "server_default": sa.text("''")} if needed else {"nullable": True}
-    op.add_column(table, sa.Column(sealed, sa.LargeBinary(), **default))
-    rows = connection.execute(sa.text(f"SELECT id, {case_column} AS of_case, {column} AS plain FROM {table}")).all()
-    for row in rows:
+    """Replace a plain column by a sealed one.
+
+    SQLite adds no NOT NULL column without a default, so there the default stays; nothing ever stores it.
+    """
+    connection, new = op.get_bind(), f"{column}_sealed"
+    if needed:
+        op.add_column(table, sa.Column(new, sa.LargeBinary(), nullable=False, server_default=sa.text("''")))
+    else:
+        op.add_column(table, sa.Column(new, sa.LargeBinary(), nullable=True))
+    rows = sa.table(table, *(sa.column(name) for name in {"id", case_column, column}), sa.column(new, sa.LargeBinary()))
+    plain = sa.select(rows.c.id, rows.c[case_column].label("of_case"), rows.c[column].label("plain"))
+    for row in connection.execute(plain).all():
         if row.plain is not None:
-            connection.execute(
-                sa.text(f"UPDATE {table} SET {sealed} = :sealed WHERE id = :id"),
-                {"id": row.id, "sealed": keys[row.of_case].seal((table, row.id, column), row.plain.encode())},
-            )
+            sealed = keys[row.of_case].seal((table, row.id, column), row.plain.encode())
+            connection.execute(sa.update(rows).where(rows.c.id == row.id).values({new: sealed}))
     op.drop_column(table, column)
-    op.alter_column(table, sealed, new_column_name=column)
+    op.execute(f"ALTER TABLE {table} RENAME COLUMN {new} TO {column}")
     if needed and connection.dialect.name == "postgresql":
         op.alter_column(table, column, server_default=None)
 

@@ -12,13 +12,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from consent.database import Database
 from consent.events import Tag
 from consent.policy import Role
-from consent.tables import LedgerEntry
 from rooms.plan import PlanStatus
 from server.appointments import links, seats, service
 from server.appointments.service import When
 from server.appointments.tables import LINGER, Appointment, Seat, Status
 from server.cases import service as cases
-from tests.support.casework import NOW, Worker, hire, open_case, plan, seat_of
+from tests.support.casework import NOW, Worker, hire, open_case, plan, seat_of, unlock
+from tests.support.ledger import drafts, tags
 
 KEY = b"k" * 32
 KYIV = "Europe/Kyiv"
@@ -27,10 +27,6 @@ LATER = When(NOW + timedelta(days=1), 60, KYIV)
 
 class Undone(Exception):
     """What goes wrong in the middle of a transaction."""
-
-
-async def tags(session: AsyncSession) -> list[str]:
-    return list(await session.scalars(select(LedgerEntry.tag).order_by(LedgerEntry.sequence)))
 
 
 async def planned(session: AsyncSession) -> tuple[Worker, Appointment]:
@@ -235,7 +231,7 @@ async def test_it_keeps_links_keys_and_phones_out_of_the_ledger(database: Databa
     async with database.write() as session:
         _, appointment = await planned(session)
         seat = await seat_of(session, appointment, Role.CLIENT)
-        told = str([entry.details for entry in await session.scalars(select(LedgerEntry))])
+        told = str([entry.details for entry in drafts(session)])
         assert links.make(KEY, seat.id, 1) not in told
         assert appointment.help_phone not in told
 
@@ -287,6 +283,7 @@ async def test_it_writes_each_fact_with_its_entries_or_neither(database: Databas
         state_before, tags_before = await state(session), await tags(session)
 
     async def step(session: AsyncSession) -> None:
+        await unlock(session, appointment.case_id)
         appointment_now = await session.get_one(Appointment, appointment.id)
         await STEPS[expected](session, manager, appointment_now, await session.get_one(Seat, seat_id))
         await session.flush()
@@ -310,8 +307,6 @@ async def test_it_writes_each_fact_with_its_entries_or_neither(database: Databas
 async def test_it_plans_with_one_entry_and_one_for_each_person(database: Database) -> None:
     async with database.write() as session:
         _, appointment = await planned(session)
-        found = await session.scalars(
-            select(LedgerEntry).where(LedgerEntry.session_id == appointment.id).order_by(LedgerEntry.sequence)
-        )
+        found = [entry for entry in drafts(session) if entry.session_id == appointment.id]
         invited = await seats.of_appointment(session, appointment.id)
         assert [entry.tag for entry in found] == [Tag.PLANNED] + [Tag.INVITED] * len(invited)

@@ -3,28 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 import pytest
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from consent import keys
 from consent.database import Database
 from consent.events import Tag
+from consent.keys import Purpose
 from consent.policy import Role
-from consent.tables import LedgerEntry
 from server.accounts.tables import Account
 from server.cases import service
 from server.cases.tables import Case, CaseClient, TeamMember
 from tests.support.casework import NOW, Worker, hire, open_case
+from tests.support.ledger import drafts, tags
 
 
 class Undone(Exception):
     """What goes wrong in the middle of a transaction."""
-
-
-async def tags(session: AsyncSession) -> list[str]:
-    return list(await session.scalars(select(LedgerEntry.tag).order_by(LedgerEntry.sequence)))
 
 
 async def code_of(step: Awaitable[object]) -> str:
@@ -110,25 +109,33 @@ async def test_it_lists_only_the_cases_within_reach(database: Database) -> None:
         assert await service.reachable(session, supervisor, closed=True) == [other]
 
 
+@dataclass(frozen=True)
+class Reading:
+    """Opening a case, as a test does it."""
+
+    session: AsyncSession
+    case: Case
+
+    async def by(self, who: Worker, purpose: Purpose, now: datetime, session_id: str | None = None) -> int:
+        """Open it; returns how many readings the ledger then has."""
+        await keys.open_case(
+            self.session, service.reader_of(who), self.case.id, purpose, session_id=session_id, now=now
+        )
+        return (await tags(self.session)).count(Tag.CASE_READ.value)
+
+
 async def test_it_writes_one_entry_for_several_readings_within_ten_minutes(database: Database) -> None:
     async with database.write() as session:
         manager, supervisor = await hire(session, Role.CASE_MANAGER), await hire(session, Role.SUPERVISOR)
-        second = await hire(session, Role.SUPERVISOR)
-        case = await open_case(session, manager)
-
-        async def readings() -> int:
-            return (await tags(session)).count(Tag.RECORD_READ.value)
-
-        await service.note_reading(session, supervisor, NOW, case.id)
-        await service.note_reading(session, supervisor, NOW + timedelta(minutes=9, seconds=59), case.id)
-        assert await readings() == 1
-        await service.note_reading(session, supervisor, NOW, case.id, "a" * 16)
-        await service.note_reading(session, supervisor, NOW, case.id, "a" * 16)
-        assert await readings() == 2
-        await service.note_reading(session, second, NOW, case.id)
-        assert await readings() == 3
-        await service.note_reading(session, supervisor, NOW + timedelta(minutes=10), case.id)
-        assert await readings() == 4
+        reading = Reading(session, await open_case(session, manager))
+        assert await reading.by(supervisor, Purpose.READ, NOW) == 1
+        assert await reading.by(supervisor, Purpose.READ, NOW + timedelta(minutes=9, seconds=59)) == 1
+        assert await reading.by(supervisor, Purpose.RECORD, NOW, "a" * 16) == 2
+        assert await reading.by(supervisor, Purpose.RECORD, NOW, "a" * 16) == 2
+        assert await reading.by(supervisor, Purpose.RECORD, NOW, "b" * 16) == 3
+        assert await reading.by(manager, Purpose.READ, NOW) == 4
+        assert await reading.by(supervisor, Purpose.READ, NOW + timedelta(minutes=10)) == 5
+        assert await reading.by(supervisor, Purpose.READ, NOW + timedelta(minutes=9)) == 6, "a clock set back"
 
 
 Step = Callable[[AsyncSession, Worker, Case, Worker], Awaitable[object]]
@@ -146,13 +153,15 @@ STEPS: dict[Tag, Step] = {
 
 async def facts(session: AsyncSession) -> tuple[int, ...]:
     """How much of each there is; a changed case counts by its alias, a closed one by its date."""
+    for case in await session.scalars(select(Case)):
+        await keys.open_case(session, keys.SYSTEM, case.id, Purpose.SYSTEM)
     counts = (
         select(func.count()).select_from(CaseClient),
         select(func.count()).select_from(TeamMember),
         select(func.count()).where(Case.closed_at.is_not(None)),
-        select(func.count()).where(Case.alias == "Мальва"),
     )
-    return tuple([await session.scalar(count) or 0 for count in counts])
+    renamed = sum(case.alias == "Мальва" for case in await session.scalars(select(Case)))
+    return (*[await session.scalar(count) or 0 for count in counts], renamed)
 
 
 @pytest.mark.parametrize("tag", STEPS)
@@ -165,6 +174,7 @@ async def test_it_writes_one_fact_with_one_entry_or_neither(database: Database, 
 
     async def undone() -> None:
         async with database.write() as session:
+            await keys.open_case(session, keys.SYSTEM, case_id, Purpose.SYSTEM)
             await STEPS[tag](session, manager, await session.get_one(Case, case_id), other)
             await session.flush()
             raise Undone
@@ -174,6 +184,7 @@ async def test_it_writes_one_fact_with_one_entry_or_neither(database: Database, 
     async with database.read() as session:
         assert (await facts(session), await tags(session)) == (facts_before, tags_before)
     async with database.write() as session:
+        await keys.open_case(session, keys.SYSTEM, case_id, Purpose.SYSTEM)
         await STEPS[tag](session, manager, await session.get_one(Case, case_id), other)
     async with database.read() as session:
         assert sum(await facts(session)) == sum(facts_before) + 1
@@ -193,7 +204,7 @@ async def test_it_opens_a_case_with_an_entry_for_each_part(database: Database) -
     async with database.write() as session:
         manager = await hire(session, Role.SOCIAL_WORKER, "Марія")
         case = await open_case(session, manager, clients=("Оля", "Тарас"))
-        found = (await session.scalars(select(LedgerEntry).order_by(LedgerEntry.sequence))).all()
+        found = drafts(session)
         assert [entry.tag for entry in found] == [Tag.CASE_OPENED, Tag.TEAM_JOINED, Tag.CLIENT_ADDED, Tag.CLIENT_ADDED]
         assert {(entry.case_id, entry.actor) for entry in found} == {(case.id, f"account:{manager.id}")}
         assert {entry.details["by"] for entry in found} == {"Марія"}
