@@ -235,6 +235,12 @@ class Rooms:
             return
         await self._read_plan(live)
 
+    async def case_changed(self, case_id: str) -> None:
+        """What holds for a whole case has changed: all its running meetings follow. Call it after the commit."""
+        for live in self._registry:
+            if live.room.plan.case_id == case_id:
+                await self._read_plan(live)
+
     async def withdraw(self, appointment_id: str, seats: Collection[str], record: Recording) -> bool:
         """All media of these seats ends now; then ``record`` writes down why, and the room follows what it wrote.
 

@@ -90,11 +90,16 @@ SEAT_TEXTS = {
 """What the exchange of a link for a ticket can refuse."""
 
 CONSENT_TEXTS = {
+    "not_yours": N_("This is not for you to decide."),
     "not_asked_for": N_("You are not asked about this. Please read the page again."),
     "notice_unknown": N_("The text has changed since you read it. Please read it again."),
     "nothing_given": N_("There is nothing to take back."),
-    "too_early": N_("The conversation is not open now."),
+    "room_ended": ACK_TEXTS["room_ended"],
+    "cancelled": ACK_TEXTS["cancelled"],
     "other_way": ACK_TEXTS["other_way"],
+    "representation_expired": N_("The document by which you act for this person has run out. Please phone."),
+    "signature_invalid": N_("The signature of this device does not fit. Please reload the page."),
+    "signature_used": N_("This answer was sent before. Please reload the page."),
 }
 """What giving and taking back consent can refuse, beside SEAT_TEXTS."""
 

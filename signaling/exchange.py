@@ -116,11 +116,11 @@ class ConsentGiven(Sent):
 
 
 class OtherWay(Sent):
-    """How help goes on after a "no": who phones or comes, and until when."""
+    """How help goes on after a "no": who phones or comes, and until when; empty and None until somebody has said so."""
 
-    kind: Literal["phone", "visit"]
+    kind: Literal["phone", "visit", "in_person"]
     owner: str
-    by: Moment
+    by: Moment | None
 
 
 class SeatConsents(Sent):
@@ -200,6 +200,12 @@ class WithdrawRequest(_Claim):
 
     purpose: PurposeName
     about_seat: Id | None = None
+
+
+class WayRequest(_Claim):
+    """How a person who said no would rather be helped."""
+
+    way: Literal["phone", "visit", "in_person"]
 
 
 class WithdrawReply(Sent):

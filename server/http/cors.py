@@ -9,7 +9,7 @@ from aiohttp import web
 from server.http.context import SETTINGS
 from server.http.errors import Handler
 
-ASKED = re.compile(r"/api/(seat|trust|devices|appointments/[0-9a-f]+/vault)")
+ASKED = re.compile(r"/api/(seat|consent|consent/withdraw|consent/way|trust|devices|appointments/[0-9a-f]+/vault)")
 """What a call page asks for; everything else stays with our own pages."""
 WITH_SIGN_IN = re.compile(r"/api/(devices|appointments/[0-9a-f]+/vault)")
 """What members of a team ask for by their sign-in, besides its token in a header."""

@@ -29,6 +29,7 @@ RULES = {
     "language": Rule(60, 60),
     "demo_sign_in": Rule(120, 120),
     "seat": Rule(60, 60),
+    "consent": Rule(60, 60),
     "device": Rule(30, 30),
     "vault": Rule(60, 60),
 }

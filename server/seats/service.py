@@ -9,11 +9,14 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from consent import keys as case_keys
 from rooms.outside import EARLY
 from server.appointments import service as appointments
 from server.appointments.links import LinkError
 from server.appointments.service import SeatContext
 from server.appointments.tables import Status
+from server.consents import suitability
+from server.seats import asking
 from signaling import tickets
 from signaling.exchange import Expected, SeatAppointment, SeatReply, SeatRequest, SeatYou
 from signaling.tickets import Kind, TicketError, device_hash
@@ -22,7 +25,10 @@ SOCKET_LIVES = timedelta(seconds=60)
 RESUME_LIVES = timedelta(hours=12)
 """After the planned end."""
 
-Door = Literal["open", "early", "moved", "cancelled", "ended"]
+Door = Literal["open", "early", "moved", "cancelled", "ended", "other_way"]
+
+CLOSED: frozenset[Door] = frozenset({"cancelled", "ended", "other_way"})
+"""Doors that open no more."""
 
 
 class SeatError(Exception):
@@ -70,14 +76,17 @@ async def exchange(
 ) -> SeatReply:
     """Answer; ``language`` is what the person chose on this device, else the invitation's. Raises SeatError."""
     keys = desk.keys
-    try:
-        context = await _context(session, keys, asked, now)
-    except (LinkError, TicketError) as error:
-        raise SeatError(error.code) from error
+    context = await whose(session, keys, asked, now)
+    spoken = language or context.language
+    case = await case_keys.open_case(session, case_keys.SYSTEM, context.case_id, case_keys.Purpose.SYSTEM)
+    consent = await asking.of_seat(session, case, context.appointment_id, context.seat_id, language=spoken, now=now)
     door, opens_at = _door(context, now)
+    if door not in CLOSED and context.kind == "link" and await suitability.why_not(session, context.case_id, now):
+        door = "other_way"
+    if door not in CLOSED and asking.is_elsewhere(consent):
+        door = "other_way"
     if asked.code is not None:
         desk.used.take(asked.code, now)
-    spoken = language or context.language
     return SeatReply(
         ticket=_ticket(keys, context, asked.device, spoken, now) if door == "open" else None,
         resume=_resume(keys, context, asked.device) if door == "open" else None,
@@ -98,8 +107,16 @@ async def exchange(
                 if not seat.by_link or seat.seat_id == context.seat_id
             ),
         ),
-        consent=None,
+        consent=consent,
     )
+
+
+async def whose(session: AsyncSession, keys: Keys, asked: SeatRequest, now: datetime) -> SeatContext:
+    """Whose seat this claim opens. Raises SeatError."""
+    try:
+        return await _context(session, keys, asked, now)
+    except (LinkError, TicketError) as error:
+        raise SeatError(error.code) from error
 
 
 async def _context(session: AsyncSession, keys: Keys, asked: SeatRequest, now: datetime) -> SeatContext:

@@ -13,7 +13,7 @@ from server.http.context import CATALOGS, database, secrets, settings
 from server.http.errors import Problem
 from server.http.limits import spend
 from server.i18n import COOKIE
-from server.seats import service
+from server.seats import consents, service
 from signaling import tickets
 from signaling.errors import SEAT_TEXTS
 from signaling.exchange import SeatRequest
@@ -37,7 +37,7 @@ def routes() -> list[web.RouteDef]:
     async def exchange(request: web.Request) -> web.Response:
         return await _exchange(request, used)
 
-    return [web.post("/api/seat", exchange)]
+    return [web.post("/api/seat", exchange), *consents.routes(_keys, STATUS)]
 
 
 async def _exchange(request: web.Request, used: service.UsedCodes) -> web.Response:
@@ -73,10 +73,14 @@ def _chosen(request: web.Request, wish: str | None) -> str | None:
     return wish if wish in request.app[CATALOGS].languages else None
 
 
-def _desk(request: web.Request, used: service.UsedCodes) -> service.Desk:
+def _keys(request: web.Request) -> service.Keys:
     derive = secrets(request).derive
+    return service.Keys(link=derive(links.KEY_PURPOSE), ticket=derive(tickets.KEY_PURPOSE))
+
+
+def _desk(request: web.Request, used: service.UsedCodes) -> service.Desk:
     return service.Desk(
-        keys=service.Keys(link=derive(links.KEY_PURPOSE), ticket=derive(tickets.KEY_PURPOSE)),
+        keys=_keys(request),
         used=used,
         organisation=settings(request).organisation,
         help_phone=settings(request).help_phone,

@@ -3,6 +3,7 @@
 import { showEnding } from "./call/closing";
 import { CallScreen } from "./call/screen";
 import { Connection, type Closed } from "./connection";
+import { ConsentDesk } from "./consent/desk";
 import { Devices } from "./devices";
 import { keepSecrets } from "./e2ee/device";
 import { FragmentError, parseFragment, reducedFragment, type LinkFragment } from "./e2ee/fragment";
@@ -63,8 +64,10 @@ class Page {
     try {
       const seat = await this.#ask();
       await setLanguage(preferredLanguage(seat.appointment.language));
+      const desk = new ConsentDesk(this.#claim, seat);
       const { connection } = await runLobby({
         seat,
+        desk,
         screen: this.#screen,
         devices: this.#devices,
         refresh: () => this.#ask(),
@@ -72,7 +75,7 @@ class Page {
         proved: (curves) => this.#proved(seat, curves),
         signal,
       });
-      await this.#meet(seat, connection, signal);
+      await this.#meet(seat, desk, connection, signal);
     } catch (error) {
       this.#failed(error, signal);
     }
@@ -103,15 +106,15 @@ class Page {
   }
 
   /** Waiting room and call in turn: whoever returns too late has to knock again. */
-  async #meet(seat: SeatReply, connection: Connection, signal: AbortSignal): Promise<void> {
+  async #meet(seat: SeatReply, desk: ConsentDesk, connection: Connection, signal: AbortSignal): Promise<void> {
     for (;;) {
       const snapshot = await until(connection.snapshots, (state) => state !== null, signal);
       if (snapshot?.you.phase === "waiting") await waitingRoom({ seat, screen: this.#screen, connection, signal });
-      else await this.#call(seat, connection, signal);
+      else await this.#call(seat, desk, connection, signal);
     }
   }
 
-  async #call(seat: SeatReply, connection: Connection, signal: AbortSignal): Promise<void> {
+  async #call(seat: SeatReply, desk: ConsentDesk, connection: Connection, signal: AbortSignal): Promise<void> {
     const devices = this.#devices;
     const offered = this.#link?.secrets ?? null;
     const known = new KnownDevices(seat.appointment.id);
@@ -123,7 +126,7 @@ class Page {
     session.muted.subscribe(keepMuted);
     const sound = new Sound(session, devices);
     const quality = (this.#quality = new Quality(session));
-    const parts = { seat, connection, devices, encryption, session, guard, sound, quality };
+    const parts = { seat, desk, connection, devices, encryption, session, guard, sound, quality };
     const screen = new CallScreen({ screen: this.#screen, ...parts });
     try {
       await until(connection.snapshots, (state) => state?.you.phase === "waiting", signal);

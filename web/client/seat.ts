@@ -62,7 +62,7 @@ export class SeatClaim {
 
   /** Asks who this seat is and for a ticket. Rejects with a ProtocolError, or `offline` when the server cannot be reached. */
   async ask(): Promise<SeatReply> {
-    const reply = await this.#post(this.#proof());
+    const reply = await this.#post<SeatReply>("/api/seat", this.#proof());
     this.#known = true;
     if (reply.resume !== null) {
       this.#resume = reply.resume;
@@ -83,6 +83,11 @@ export class SeatClaim {
     return reply.ticket;
   }
 
+  /** Says something in the name of this seat, as `ask`; it answers with what the server says to it. */
+  say<T>(path: string, words: object): Promise<T> {
+    return this.#post<T>(path, { ...this.#proof(), ...words });
+  }
+
   #proof(): object {
     if ("link" in this.#claim) return { link: this.#claim.link };
     if ("code" in this.#claim) return { code: this.#claim.code };
@@ -90,22 +95,22 @@ export class SeatClaim {
     return { resume: this.#resume };
   }
 
-  async #post(proof: object): Promise<SeatReply> {
+  async #post<T>(path: string, words: object): Promise<T> {
     let reply: Response;
     try {
-      reply = await fetch(atServer("/api/seat"), {
+      reply = await fetch(atServer(path), {
         method: "POST",
         headers: { "Content-Type": "application/json" },
         // The first answer says which language the invitation is in; from then on the server's words follow the page's.
-        body: JSON.stringify({ ...proof, device: deviceId(), ...(this.#known ? { language: language() } : {}) }),
+        body: JSON.stringify({ ...words, device: deviceId(), ...(this.#known ? { language: language() } : {}) }),
         cache: "no-store",
         credentials: "omit",
       });
     } catch {
       throw new ProtocolError("offline", "");
     }
-    const body = (await reply.json().catch(() => null)) as SeatReply | { error: { code: string; text: string } } | null;
-    if (body === null) throw new ProtocolError("offline", "");
+    const body = (await reply.json().catch(() => null)) as T | { error: { code: string; text: string } } | null;
+    if (typeof body !== "object" || body === null) throw new ProtocolError("offline", "");
     if ("error" in body) throw new ProtocolError(body.error.code, body.error.text);
     return body;
   }

@@ -2,6 +2,7 @@
 
 import type { types } from "mediasoup-client";
 
+import type { SeatConsents } from "./consent/types";
 import type { CommitOutput } from "./e2ee/mls";
 
 export type Role =
@@ -30,7 +31,7 @@ export interface ExpectedPerson {
   name: string;
 }
 
-export type AppointmentStatus = "open" | "early" | "moved" | "cancelled" | "ended";
+export type AppointmentStatus = "open" | "early" | "moved" | "cancelled" | "ended" | "other_way";
 
 export interface Appointment {
   id: string;
@@ -51,7 +52,12 @@ export interface SeatReply {
   resume: string | null;
   you: { seat: string; role: Role; name: string; kind: "staff" | "link" };
   appointment: Appointment;
+  /** null for everybody who is not asked. */
+  consent: SeatConsents | null;
 }
+
+/** How far a client's own consent opens the meeting to them; `ask` inside it: they have taken it back. */
+export type Gate = "allow" | "explain" | "ask" | "refuse";
 
 export interface Abilities {
   audio: boolean;
@@ -66,7 +72,7 @@ export type HostAction = "admit" | "mute_others" | "remove" | "lock" | "correct_
 export type PersonPhase = "expected" | "waiting" | "in" | "lost" | "left" | "removed";
 
 /** Why somebody stands at a seat's door. */
-export type Knock = null | "first" | "returning" | "new_device";
+export type Knock = null | "first" | "returning" | "new_device" | "consent";
 
 export interface Person {
   seat: string;
@@ -79,6 +85,12 @@ export interface Person {
   knock_since: Instant | null;
   muted_by_host: boolean;
   abilities: Abilities;
+  /** null for everybody but clients. */
+  consent: Gate | null;
+  /** Purposes that a client has taken back, where this seat may know them. */
+  stopped: string[];
+  /** Clients whose agreement this person needs at the door. */
+  waits_for: string[];
 }
 
 export interface ProducerState {
@@ -102,6 +114,9 @@ export interface Snapshot {
     host: boolean;
     can: HostAction[];
     muted_by_host: boolean;
+    consent: Gate | null;
+    /** People at the door about whom one is asked now. */
+    asked: string[];
   };
   room: {
     phase: "open" | "paused" | "ended";

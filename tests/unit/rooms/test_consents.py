@@ -1,4 +1,4 @@
-"""What clients have agreed to, in a live room: who comes in, who waits, who has media with whom, and what ends at once."""
+"""What clients have agreed to, in a live room: who comes in, who waits, who has media with whom, and what ends when."""
 
 from __future__ import annotations
 

@@ -63,6 +63,28 @@ export function wordsFor(code: string, text: string, kind: "staff" | "link"): Wo
             : t("Thank you for coming. Your team will tell you what happens next. You can close this page."),
         ],
       };
+    case "other_way":
+      return {
+        picture: "phone",
+        title: t("This conversation takes place in another way"),
+        lines: [t("Your team gets in touch with you. You do not need to do anything, and you can close this page.")],
+        call: true,
+      };
+    case "consent_missing":
+      return {
+        picture: "hand",
+        title: t("Before you come in, we ask you"),
+        lines: [t("The conversation begins when you have agreed. You need not agree.")],
+        again: t("Read and answer"),
+        call: true,
+      };
+    case "not_agreed":
+      return {
+        picture: "leave",
+        title: t("You cannot be in this conversation now"),
+        lines: [t("The person it is about wants to talk without you this time. It is nobody's fault.")],
+        again: t("Try again"),
+      };
     case "left":
       return {
         picture: "leave",

@@ -1,6 +1,7 @@
 /** Where the lobby and the call meet: what the call hands to the lobby, and what the lobby hands back. */
 
 import type { Connection } from "../connection";
+import type { ConsentDesk } from "../consent/desk";
 import type { Devices } from "../devices";
 import type { CurveSource } from "../e2ee/start";
 import type { SeatReply, WithHelper } from "../types";
@@ -14,6 +15,8 @@ export interface LobbyContext {
   devices: Devices;
   /** Asks the server again, for example when an early appointment's opening time has come. */
   refresh: () => Promise<SeatReply>;
+  /** What this seat agrees to. */
+  desk: ConsentDesk;
   /** Opens the socket. Nothing is entered before `connection.enter(...)`. */
   connect: () => Connection;
   /** This browser has proved that it encrypts: the link's secrets may leave the address. */

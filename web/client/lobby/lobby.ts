@@ -1,6 +1,7 @@
 /** The lobby: from the opened link to the moment when somebody lets the person in. */
 import { showEnding } from "../call/closing";
 import type { Connection } from "../connection";
+import { consentPages } from "../consent/lobby";
 import type { Devices } from "../devices";
 import { ProtocolError, type SeatReply, type Snapshot } from "../types";
 import { t } from "../ui/i18n";
@@ -33,6 +34,7 @@ export async function runLobby(context: LobbyContext): Promise<LobbyResult> {
   const reopening = before === null ? Promise.resolve() : reopen(devices, lastChoices());
   // Where the browser asks again, its question must not hold up the seat.
   if (await opensByItself(lastChoices())) await reopening;
+  await consentPages(frame, context.desk, seat, withHelper);
   keepPassage(seat.you.seat, { withHelper, admitted: before?.admitted ?? false });
   const connection = context.connect();
   const state = await enter(frame, connection, withHelper, devices);
@@ -54,7 +56,7 @@ async function untilOpen(frame: Frame, context: LobbyContext): Promise<SeatReply
   let { seat } = context;
   while (seat.ticket === null) {
     const { status, help_phone: phone, id: appointment } = seat.appointment;
-    if (status === "cancelled" || status === "ended") {
+    if (status === "cancelled" || status === "ended" || status === "other_way") {
       showEnding(context.screen, { code: status, text: "", phone, kind: seat.you.kind, appointment });
       return new Promise(() => undefined);
     }
@@ -65,7 +67,7 @@ async function untilOpen(frame: Frame, context: LobbyContext): Promise<SeatReply
   return seat;
 }
 
-/** The pages before the door, in their order. Consent takes its place in this list. */
+/** The pages before the door, in their order; those that ask for consent follow them. */
 async function checkIn(frame: Frame, seat: SeatReply, devices: Devices): Promise<boolean | null> {
   if (seat.you.kind === "staff") {
     await staffPage(frame, devices, seat, lastChoices());

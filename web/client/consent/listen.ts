@@ -1,0 +1,101 @@
+/** Hearing a text: the organisation's own recording, or the browser's voice where it has one for this language. */
+import { atServer } from "../server";
+import { h } from "../ui/dom";
+import { language, t } from "../ui/i18n";
+import { icon } from "../ui/icons";
+import { mainButton } from "../lobby/frame";
+import type { NoticeShown } from "./types";
+
+type Sounding = { readonly play: () => Promise<void>; readonly stop: () => void };
+
+/** A button that plays and stops; empty where there is neither a recording nor a voice. */
+export function listenButton(notice: NoticeShown, alive: AbortSignal): HTMLElement {
+  const place = h("div", { class: "consent__listen" });
+  const offer = (): void => {
+    const sounding = recording(notice) ?? spoken(notice);
+    if (sounding === null || place.hasChildNodes()) return;
+    const button = mainButton(t("Listen"), () => void press(), "speaker");
+    button.classList.add("lobby__button--quiet");
+    const words = button.querySelector("span");
+    let playing = false;
+    const show = (now: boolean): void => {
+      playing = now;
+      button.setAttribute("aria-pressed", String(now));
+      if (words) words.textContent = now ? t("Stop reading") : t("Listen");
+    };
+    const press = async (): Promise<void> => {
+      if (playing) return sounding.stop();
+      show(true);
+      await sounding.play().catch(() => undefined);
+      show(false);
+    };
+    alive.addEventListener("abort", sounding.stop);
+    show(false);
+    place.append(button);
+  };
+  offer();
+  // Voices arrive late in some browsers.
+  globalThis.speechSynthesis?.addEventListener?.("voiceschanged", offer, { signal: alive });
+  return place;
+}
+
+/** The film in sign language; nothing where there is none. */
+export function signVideo(notice: NoticeShown): HTMLElement | null {
+  if (notice.sign_video === null) return null;
+  return h(
+    "figure",
+    { class: "consent__sign" },
+    h("figcaption", null, icon("hand"), t("In sign language")),
+    h("video", { controls: true, playsinline: true, preload: "none", src: atServer(notice.sign_video) }),
+  );
+}
+
+function recording(notice: NoticeShown): Sounding | null {
+  if (notice.audio === null) return null;
+  const player = new Audio(atServer(notice.audio));
+  let end = (): void => undefined;
+  return {
+    play: async () => {
+      player.currentTime = 0;
+      const ended = new Promise<void>((resolve) => {
+        end = resolve;
+        for (const event of ["ended", "pause", "error"]) player.addEventListener(event, () => resolve(), { once: true });
+      });
+      await player.play();
+      await ended;
+    },
+    stop: () => {
+      player.pause();
+      end();
+    },
+  };
+}
+
+/** Only a voice of this very language, and only one in the device itself: others send the words to their makers. */
+function spoken(notice: NoticeShown): Sounding | null {
+  const voices = globalThis.speechSynthesis?.getVoices?.() ?? [];
+  const voice = voices.find((one) => one.localService && one.lang.slice(0, 2).toLowerCase() === notice.language);
+  if (voice === undefined) return null;
+  return {
+    play: () =>
+      new Promise((resolve) => {
+        const words = new SpeechSynthesisUtterance(aloud(notice));
+        words.voice = voice;
+        words.lang = voice.lang;
+        words.rate = 0.9;
+        words.onend = words.onerror = () => resolve();
+        speechSynthesis.cancel();
+        speechSynthesis.speak(words);
+      }),
+    stop: () => speechSynthesis.cancel(),
+  };
+}
+
+/** Everything that can be read, in its order. */
+export function aloud(notice: NoticeShown): string {
+  const { title, what, why, who, how_long, rights, withdraw, controller } = notice;
+  return [title, what, why, who, how_long, rights, withdraw, controller].join("\n");
+}
+
+/** Whether the words are in the language of the page. */
+export const inPageLanguage = (notice: NoticeShown): boolean => notice.language === language();
