@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import or_
+from sqlalchemy import delete, or_, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -16,6 +16,7 @@ from consent import ledger, sealed
 from consent.datakey import DataKey, SealBroken
 from consent.events import Tag
 from consent.keyring import (
+    OPENED,
     WRITING,
     CaseErased,
     KeyMissing,
@@ -26,7 +27,7 @@ from consent.keyring import (
 )
 from consent.policy import Action, Role, allows
 from consent.sealed import Locked, unlock
-from consent.tables import ORGANISATION, CaseReading
+from consent.tables import ORGANISATION, CaseReading, DataKeyRow
 
 __all__ = [
     "CaseErased",
@@ -42,6 +43,7 @@ __all__ = [
     "Reader",
     "SealBroken",
     "data_key",
+    "destroy",
     "open_case",
     "open_cases",
     "open_organisation",
@@ -193,6 +195,21 @@ def opened(session: AsyncSession, case_id: str) -> CaseKey:
     return key
 
 
+async def destroy(session: AsyncSession, case_id: str, now: datetime) -> str:
+    """Destroy a case's key: nothing that was sealed under it can be read again, by anybody. Cannot be undone.
+
+    Returns the pseudonym under which the ledger knew the case. Raises CaseErased when it was destroyed before.
+    """
+    pseudonym = (await data_key(session, case_id)).pseudonym("case", case_id)
+    gone = update(DataKeyRow).where(DataKeyRow.case_id == case_id).values(wrapped=None, destroyed_at=now)
+    await session.execute(gone)
+    await session.execute(delete(CaseReading).where(CaseReading.case_id == case_id))
+    session.info.get(OPENED, {}).pop(case_id, None)
+    session.info.get(_OPEN, {}).pop(case_id, None)
+    sealed.take_back(session.sync_session, case_id)
+    return pseudonym
+
+
 async def open_organisation(session: AsyncSession, reader: Reader, *, now: datetime | None = None) -> OrganisationKey:
     """Open what belongs to no case (sign-ins, accounts): for supervisor, administrator and the server itself."""
     if reader != SYSTEM and reader.role not in {Role.SUPERVISOR, Role.ADMINISTRATOR}:
@@ -212,6 +229,8 @@ def _open(session: AsyncSession, key: CaseKey) -> CaseKey:
 async def _may(session: AsyncSession, reader: Reader, case_id: str, purpose: Purpose) -> bool:
     if reader == SYSTEM:
         return purpose is Purpose.SYSTEM
+    if purpose is Purpose.SYSTEM:
+        return False
     needed, role = NEEDS[purpose], reader.role
     if needed is not None and role is not None and allows(role, needed, on_team=False):
         return True

@@ -47,6 +47,10 @@ class Action(StrEnum):
     MANAGE_TEAM = "manage_team"
     PLAN_APPOINTMENT = "plan_appointment"
     INVITE = "invite"  # see, copy, show and print links
+    # its end
+    SET_RETENTION = "set_retention"  # how long the law wants the case kept
+    ASK_ERASURE = "ask_erasure"
+    CONFIRM_ERASURE = "confirm_erasure"  # never by the one who asked
     # consent
     READ_CONSENT = "read_consent"
     ENTER_CONSENT = "enter_consent"  # given orally, on paper or at a visit; and the other ways of help
@@ -115,7 +119,7 @@ def _specialist() -> dict[Action, Reach]:
 
 
 def _manager() -> dict[Action, Reach]:
-    changes = (Action.CHANGE_CASE, Action.MANAGE_TEAM, Action.PLAN_APPOINTMENT, Action.INVITE)
+    changes = (Action.CHANGE_CASE, Action.MANAGE_TEAM, Action.PLAN_APPOINTMENT, Action.INVITE, Action.ASK_ERASURE)
     evidence = (Action.ENTER_CONSENT, Action.SIGN_NOTES, Action.EXPORT_RECORD, Action.READ_ACCESS_LIST)
     return _specialist() | {Action.OPEN_CASE: _E} | dict.fromkeys((*changes, *evidence), _T)
 
@@ -123,7 +127,8 @@ def _manager() -> dict[Action, Reach]:
 def _supervisor() -> dict[Action, Reach]:
     reads = (Action.LIST_CASES, Action.READ_CASE, Action.READ_RECORD, Action.READ_CONSENT, Action.READ_ACCESS_LIST)
     does = (Action.EXPORT_RECORD, Action.EDIT_NOTICES, Action.DECIDE_SUITABILITY, Action.ADMIT_INSPECTOR)
-    return dict.fromkeys((*reads, *does, Action.SUPERVISE, Action.REVIEW_SAMPLE), _E)
+    ends = (Action.SET_RETENTION, Action.ASK_ERASURE, Action.CONFIRM_ERASURE)
+    return dict.fromkeys((*reads, *does, *ends, Action.SUPERVISE, Action.REVIEW_SAMPLE), _E)
 
 
 _NAMED_TO_INSPECTOR = (

@@ -144,6 +144,14 @@ def lend(session: Session, case_id: str, key: DataKey) -> None:
             row._data_key = key
 
 
+def take_back(session: Session, case_id: str) -> None:
+    """For ``consent.keys`` alone: this session reads the rows of this case no more."""
+    session.info.get(_LENT, {}).pop(case_id, None)
+    for row in session.identity_map.values():
+        if isinstance(row, SealedRow) and row._sealed_case() == case_id:
+            row._data_key, row._plain = None, {}
+
+
 def unlock(row: SealedRow, case_id: str, key: DataKey) -> None:
     """For ``CaseKey`` alone: lend the row its key. Raises Locked when it is another case's row."""
     if row._sealed_case() != case_id:

@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from consent.database import Database
 from consent.keyring import FOLDER
-from consent.keys import Keyring, Purpose, Reader
+from consent.keys import NEEDS, Keyring, Purpose, Reader
 from server.appointments.tables import Appointment, Seat
 from server.cases.service import team_role
 from server.settings import Settings
@@ -24,7 +24,7 @@ async def belongs(session: AsyncSession, reader: Reader, case_id: str, purpose: 
     kind, _, name = reader.actor.partition(":")
     match kind:
         case "account":
-            if await team_role(session, name, case_id) is not None:
+            if NEEDS[purpose] is not None and await team_role(session, name, case_id) is not None:
                 return True
             if purpose in grants.PURPOSES.values():
                 return await grants.opens(session, name, case_id, purpose)

@@ -20,6 +20,9 @@ change_case          T T . . . . . . . . . . .
 manage_team          T T . . . . . . . . . . .
 plan_appointment     T T . . . . . . . . . . .
 invite               T T . . . . . . . . . . .
+set_retention        . . . . . . . . E . . . .
+ask_erasure          T T . . . . . . E . . . .
+confirm_erasure      . . . . . . . . E . . . .
 read_consent         T T T T T . . N E . O . .
 enter_consent        T T . . . . . . . . . . .
 give_consent         . . . . . . . . . . O O .
