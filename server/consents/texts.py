@@ -73,6 +73,14 @@ async def with_hash(session: AsyncSession, notice_hash: str) -> Text:
     return text_of(row)
 
 
+async def is_told(session: AsyncSession) -> bool:
+    """Whether there is a text for every purpose."""
+    known = await session.scalar(
+        select(func.count(NoticeRow.purpose.distinct())).where(NoticeRow.published_at.is_not(None))
+    )
+    return (known or 0) >= len(Purpose)
+
+
 async def ensure_defaults(
     session: AsyncSession, organisation: str, contact: str, languages: Sequence[str], now: datetime
 ) -> int:
