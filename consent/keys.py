@@ -80,7 +80,7 @@ NEEDS: dict[Purpose, Action | None] = {
     Purpose.PLAN: Action.PLAN_APPOINTMENT,
     Purpose.MEET: Action.JOIN_MEETING,
     Purpose.RECORD: Action.READ_RECORD,
-    Purpose.EXPORT: Action.READ_RECORD,
+    Purpose.EXPORT: Action.EXPORT_RECORD,
     Purpose.SUPERVISE: Action.READ_RECORD,
     Purpose.BREAK_GLASS: None,  # allowed by what ``Belongs`` knows of a running permission, not by role
     Purpose.INSPECT: None,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Literal
 
@@ -39,8 +39,7 @@ class Texts:
     @property
     def digest(self) -> str:
         """SHA-256 of the canonical JSON, in hexadecimal: names in the ledger what was written, without saying it."""
-        texts = {"outcome": self.outcome, "decisions": self.decisions, "next_steps": self.next_steps}
-        return hashlib.sha256(canonical(texts)).hexdigest()
+        return hashlib.sha256(canonical(asdict(self))).hexdigest()
 
 
 def texts_of(note: SessionNote) -> Texts:
@@ -87,9 +86,9 @@ async def write(
     return note
 
 
-async def sign(session: AsyncSession, doer: Doer, note: SessionNote, version: int, now: datetime) -> None:
+async def sign(session: AsyncSession, doer: Doer, session_id: str, version: int, now: datetime) -> None:
     """Sign the newest version, whose case is open; ``version`` is the one that was read. Raises NoteError."""
-    newest = await _newest(session, note.session_id)
+    newest = await _newest(session, session_id)
     if newest is None:
         raise NoteError("nothing_to_sign")
     if newest.version != version:
@@ -107,6 +106,8 @@ async def _newest(session: AsyncSession, session_id: str) -> SessionNote | None:
 
 
 def _note(session: AsyncSession, tag: Tag, doer: Doer, note: SessionNote, texts: Texts, *, now: datetime) -> None:
+    """The entry holds the texts, too: sealed with it, proven by it, and gone with the case's key."""
+    content = asdict(texts) if tag is Tag.NOTES_WRITTEN else {}
     append(
         session,
         tag,
@@ -114,5 +115,5 @@ def _note(session: AsyncSession, tag: Tag, doer: Doer, note: SessionNote, texts:
         at=now,
         case_id=note.case_id,
         session_id=note.session_id,
-        details={"note": note.id, "version": note.version, "sha256": texts.digest, "by": doer.name},
+        details={"note": note.id, "version": note.version, "sha256": texts.digest, "by": doer.name, **content},
     )

@@ -70,6 +70,27 @@ PURPOSES: Mapping[str, str] = {
     Purpose.SUPERVISION: N_("a supervisor is present"),
 }
 """What consents are about; told only to those who may know why somebody took one back."""
+ABOUT_CONSENT = frozenset({Tag.CONSENT_GIVEN, Tag.CONSENT_REFUSED, Tag.CONSENT_WITHDRAWN, Tag.CONSENT_CONFIRMED})
+READ_FOR: Mapping[str, str] = {
+    "listed": N_("saw it in a list"),
+    "read": N_("read the case"),
+    "change": N_("changed the case"),
+    "plan": N_("planned an appointment"),
+    "meet": N_("took part in a meeting"),
+    "record": N_("read a session record"),
+    "export": N_("took a copy"),
+    "supervise": N_("read it as supervisor"),
+    "break_glass": N_("read it in an emergency"),
+    "inspect": N_("read it as inspector"),
+    "person": N_("opened their own page"),
+    "taken": N_("took a copy"),
+}
+"""What somebody did when they opened a case."""
+DONE: Mapping[str, str] = {
+    "written": N_("The notes are kept."),
+    "signed": N_("The notes are signed."),
+    "entered": N_("The contact is entered."),
+}
 SOMEBODY = N_("Somebody")
 
 OUTCOMES: Mapping[Outcome, str] = {

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from consent.events import Tag
+from consent.keys import Purpose
 from consent.ledger import account_actor, append
 from consent.policy import Grant, Role
 from server.accounts.tables import Account
@@ -17,6 +18,8 @@ from server.cases.service import Doer
 from server.cases.tables import Case
 from server.supervision.tables import AccessGrant
 
+PURPOSES = {Grant.INSPECTION: Purpose.INSPECT, Grant.EMERGENCY: Purpose.BREAK_GLASS}
+"""What a case is opened for by somebody who is there for a time only, whatever they do in it."""
 EMERGENCY_HOURS = (1, 4, 12)
 """What somebody who breaks the glass may choose from."""
 LONGEST_INSPECTION = timedelta(days=92)
@@ -32,6 +35,12 @@ class GrantError(Exception):
     def __init__(self, code: GrantCode) -> None:
         super().__init__(code)
         self.code: GrantCode = code
+
+
+async def opens(session: AsyncSession, account_id: str, case_id: str, purpose: Purpose) -> bool:
+    """Whether a way in that is open now is one for this purpose; what ``consent.keys.open_case`` asks."""
+    grant = await of(session, account_id, case_id, datetime.now(UTC))
+    return grant is not None and PURPOSES[grant] is purpose
 
 
 async def of(session: AsyncSession, account_id: str, case_id: str, now: datetime) -> Grant | None:
