@@ -73,8 +73,10 @@ class Person:
     abilities: Abilities
     consent: Gate | None
     """How far a client's consent goes now; None for everybody else."""
+    took_back: bool
+    """Whether a client has taken back something for this meeting; everybody sees that."""
     stopped: tuple[str, ...]
-    """What a client has taken back, for those who may know it."""
+    """What it was, for those who may know it."""
     waits_for: tuple[str, ...]
     """Clients whose agreement this person waits for at the door."""
 
@@ -178,6 +180,7 @@ def _person(room: Room, seat: Seat, looks: Seat, halted: Collection[str]) -> Per
         muted_by_host=seat.muted,
         abilities=seat.abilities,
         consent=_consent(seat, halted),
+        took_back=bool(seat.plan.consent.stopped),
         stopped=seat.plan.consent.stopped if looks.plan.role in MAY_KNOW or looks.id == seat.id else (),
         waits_for=tuple(consents.unasked_by(seat, room.seats)) if seat.knock else (),
     )

@@ -280,6 +280,7 @@ class StatePerson(Sent):
     muted_by_host: bool
     abilities: Abilities
     consent: Gate | None
+    took_back: bool
     stopped: tuple[str, ...]
     waits_for: tuple[Id, ...]
 

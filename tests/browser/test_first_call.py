@@ -10,6 +10,7 @@ from tests.support.media_seen import receives_streams, still_flows
 from tests.support.walk import (
     DESK,
     PHONE,
+    agree,
     all_meet,
     arrive,
     is_in,
@@ -117,6 +118,7 @@ async def test_somebody_without_camera_and_microphone_can_still_come(
     await client.click("button", "I am alone")
     await client.see("Without microphone: the others do not hear you.")
     await client.click("button", "I am ready")
+    await agree(client)
     await waits(client)
     await let_in(manager, demo.client)
     await is_in(client)

@@ -27,6 +27,8 @@ async def test_the_whole_walk_by_keyboard_alone(demo: Demo, in_chromium: MakeChr
         "Next",
         "I am alone",
         "I am ready",
+        "Yes, I agree",  # to the conversation
+        "Yes, I agree",  # to the interpreter
     ):
         await press_by_keyboard(client, "button", button)
     await waits(client)

@@ -108,7 +108,7 @@ async def test_lobby_waiting_room_call_and_closing_page_are_accessible(
     await client.goto(meeting.invitation)
     await in_english(client)
     steps = ("Begin", "Switch on the microphone", "Next", "Play a sound", "I hear it", "Switch on the camera", "Next")
-    for button in (*steps, "I am alone", "I am ready"):
+    for button in (*steps, "Someone is with me", "I am ready", "Yes, I agree", "Yes, I agree"):
         await client.find("button", button)
         await inspector.look(client, f"lobby before {button!r}")
         await client.click("button", button)

@@ -37,7 +37,7 @@ class SocketPerson:
 
     @classmethod
     async def come(cls, invitation: str) -> SocketPerson:
-        """Open the invitation and enter: afterwards this person waits to be let in."""
+        """Open the invitation, agree to what is asked, and enter: afterwards this person waits to be let in."""
         address = urlsplit(invitation)
         origin = f"{address.scheme}://{address.netloc}"
         device = secrets.token_hex(16)
@@ -48,6 +48,20 @@ class SocketPerson:
         if "error" in seat:
             await http.close()
             raise Refused(seat["error"])
+        claim = {key: body[key] for key in ("link", "device", "language")}
+        if answers := [
+            {
+                "purpose": item["purpose"],
+                "about_seat": item["about"] and item["about"]["seat"],
+                "notice_hash": item["notice"]["hash"],
+                "decision": "given",
+            }
+            for page in (seat["consent"] or {"pages": []})["pages"]
+            for item in page["items"]
+        ]:
+            asked = claim | {"tapped_by": "person", "answers": answers}
+            async with http.post(f"{origin}/api/consent", json=asked) as answer:
+                assert answer.status == 200, await answer.text()
         person = cls(http, seat)
         await person._socket.connect(
             origin, transports=["websocket"], socketio_path="socket", auth={"ticket": seat["ticket"]}

@@ -79,7 +79,15 @@ async def in_english(page: Page) -> None:
 
 
 async def arrive(page: Page, invitation: str, *, helper: bool = False) -> None:
-    """From the link through the device check into the waiting room, by big buttons only."""
+    """From the link through the device check and the questions into the waiting room, by big buttons only."""
+    await ready(page, invitation, helper=helper)
+    await page.click("button", "I am ready")
+    await agree(page)
+    await waits(page)
+
+
+async def ready(page: Page, invitation: str, *, helper: bool = False) -> None:
+    """From the link through the device check, to the page that says what will be on."""
     await page.goto(invitation)
     await in_english(page)
     await page.click("button", "Begin")
@@ -90,8 +98,41 @@ async def arrive(page: Page, invitation: str, *, helper: bool = False) -> None:
     await switch_on(page, "camera")
     await page.click("button", "Next")
     await page.click("button", "Someone is with me" if helper else "I am alone")
+    await page.find("button", "I am ready")
+
+
+# Where a client stands who was shown a page: one question, several people on one page, or past all of them.
+ASKED = """(() => {
+  const title = document.querySelector('h1')?.innerText ?? '';
+  if (!document.querySelector('.lobby') || /Please wait here|You may come in/.test(title)) return {title, kind: 'past'};
+  if (document.querySelector('.consent__item')) return {title, kind: 'people'};
+  return document.querySelector('.consent__no') ? {title, kind: 'one'} : null;
+})()"""
+
+
+async def agree(page: Page) -> list[str]:
+    """Agree to everything that the pages ask, by big buttons only; returns the pages' titles."""
+    titles: list[str] = []
+    while (
+        asked := await page.wait_for(
+            f"(found => found?.title !== {json.dumps((titles or [''])[-1])} && found)({ASKED})"
+        )
+    )["kind"] != "past":
+        titles.append(asked["title"])
+        if asked["kind"] == "one":
+            await page.click("button", "Yes, I agree")
+        else:
+            for number in range(await page.evaluate("document.querySelectorAll('.consent__item').length")):
+                await page.click_css(f".consent__item:nth-of-type({number + 1}) .consent__choice:first-child")
+            await page.click("button", "Next")
+    return titles
+
+
+async def come_to_the_question(page: Page, invitation: str, *, helper: bool = False) -> None:
+    """From the link through the device check to the first page that asks."""
+    await ready(page, invitation, helper=helper)
     await page.click("button", "I am ready")
-    await waits(page)
+    await page.wait_for("document.querySelector('.consent__no, .consent__item')")
 
 
 OPEN = {"microphone": "Can we hear you?", "camera": "This is your picture"}

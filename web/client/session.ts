@@ -59,6 +59,7 @@ const PASSING = new Set([
   "too_many_requests",
   "media_unavailable",
   "room_paused",
+  "consent_missing",
   "out_of_order",
 ]);
 const FIRST_RETRY_MS = 500;
@@ -69,6 +70,8 @@ export class MediaSession {
   readonly health = new Store<Health>("connecting");
   /** The person's own wish; what the host has muted is in the snapshot. */
   readonly muted = new Store(false);
+  /** This person has just said stop: nothing flows, whatever the server has heard of it. */
+  readonly halted = new Store(false);
   /** No pictures of others, to spare a weak line; one's own camera is a matter of `devices`. */
   readonly audioOnly = new Store(false);
 
@@ -97,6 +100,7 @@ export class MediaSession {
       encryption.paused,
       devices,
       this.muted,
+      this.halted,
       this.audioOnly,
     ] as Store<unknown>[]) {
       this.#stops.push(store.subscribe(this.#wake));
@@ -104,6 +108,7 @@ export class MediaSession {
     // Keys that are gone or a call that is stopped end all media at once, whatever is just being built.
     for (const store of [encryption.stay, encryption.stage, encryption.paused] as Store<unknown>[])
       this.#stops.push(store.subscribe(() => !encryption.flows && this.#plant && this.#drop()));
+    this.#stops.push(this.halted.subscribe((halted) => halted && this.#drop()));
     this.#stops.push(connection.lostTransport.subscribe((id) => this.#lose(id)));
     this.#wake();
   }
@@ -168,7 +173,10 @@ export class MediaSession {
       this.#plant.entry !== this.#connection.entries.value ||
       this.#plant.crypto !== stay?.crypto;
     if (this.#plant && stale) this.#drop();
-    if (snapshot.room.phase !== "open" || !stay) return;
+    // Who has not agreed, or has taken it back, has no media.
+    const agreed = !this.halted.value && snapshot.you.consent !== "ask" && snapshot.you.consent !== "refuse";
+    if (this.#plant && !agreed) this.#drop();
+    if (snapshot.room.phase !== "open" || !stay || !agreed) return;
     this.#plant ??= await this.#build(snapshot.room.media_epoch, stay);
     await this.#send(this.#plant, "microphone", this.#devices.value.microphone, this.muted.value);
     await this.#send(this.#plant, "camera", this.#devices.value.camera, false);

@@ -87,7 +87,9 @@ export interface Person {
   abilities: Abilities;
   /** null for everybody but clients. */
   consent: Gate | null;
-  /** Purposes that a client has taken back, where this seat may know them. */
+  /** Whether a client has taken back something. */
+  took_back: boolean;
+  /** What it was, where this seat may know it. */
   stopped: string[];
   /** Clients whose agreement this person needs at the door. */
   waits_for: string[];

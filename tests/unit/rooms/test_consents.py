@@ -189,6 +189,7 @@ def test_everybody_sees_that_it_was_taken_back_and_only_some_see_what() -> None:
         assert view is not None
         client = next(each for each in view.people if each.seat == CLIENT)
         assert client.consent is Gate.ASK
+        assert client.took_back
         assert client.stopped == told
 
 

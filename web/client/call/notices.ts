@@ -1,5 +1,6 @@
 /** Which banners the moment calls for: a pure function of what is known. */
 import type { Link } from "../connection";
+import { consentWords, waitsForWords } from "../consent/words";
 import type { Identity } from "../e2ee/credential";
 import type { Snapshot } from "../types";
 import type { Health } from "../transports";
@@ -101,7 +102,15 @@ export function notices(moment: Moment, answers: Answers): Banner[] {
     },
   ];
   const shown = banners.filter((banner): banner is Banner => banner !== false);
-  return [...shown, ...doubts(moment, answers), ...joined(moment, answers), ...knocks(moment, answers)];
+  return [...shown, ...consents(moment), ...doubts(moment, answers), ...joined(moment, answers), ...knocks(moment, answers)];
+}
+
+/** What others must know of a client who has stopped, or is only being told. */
+function consents({ snapshot }: Moment): Banner[] {
+  return snapshot.people.flatMap((person) => {
+    const words = consentWords(person, snapshot.you);
+    return words === null ? [] : [{ key: `consent-${person.seat}`, words, picture: "hand", tone: "warn", spoken: true }];
+  });
 }
 
 /** Whoever cannot prove who they are is let in by a person or not at all. */
@@ -135,11 +144,13 @@ function knocks({ snapshot, zone }: Moment, { orders }: Answers): Banner[] {
     .filter((person) => person.knock !== null)
     .map((person) => ({
       key: `knock-${person.seat}`,
-      words: `${person.name}. ${knockWords(person, zone)}`,
+      words: `${person.name}. ${waitsForWords(person, snapshot.people) ?? knockWords(person, zone)}`,
       picture: "hand",
       tone: "plain",
       buttons: [
-        { key: `banner-admit-${person.seat}`, words: t("Let in"), main: true, onPress: () => orders.admit(person) },
+        ...(person.waits_for.length > 0
+          ? []
+          : [{ key: `banner-admit-${person.seat}`, words: t("Let in"), main: true, onPress: () => orders.admit(person) }]),
         { key: `banner-decline-${person.seat}`, words: t("Not now"), onPress: () => orders.decline(person) },
       ],
     }));

@@ -1,4 +1,5 @@
 /** Who waits, who is here and who is not; with the buttons that this person's role allows. */
+import { waitsForWords } from "../consent/words";
 import type { HostAction, Person, Role, Snapshot } from "../types";
 import { fill, h, type Child } from "../ui/dom";
 import { t } from "../ui/i18n";
@@ -63,7 +64,7 @@ export class PeoplePanel {
       knocking.length > 0 &&
         section(
           t("Waiting"),
-          knocking.map((person) => this.#waiting(person, can)),
+          knocking.map((person) => this.#waiting(person, people, can)),
         ),
       section(
         t("Here"),
@@ -78,12 +79,13 @@ export class PeoplePanel {
     ];
   }
 
-  #waiting(person: Person, can: Set<HostAction>): HTMLElement {
+  #waiting(person: Person, people: readonly Person[], can: Set<HostAction>): HTMLElement {
+    const unasked = waitsForWords(person, people);
     return row(
       person,
-      knockWords(person, this.#zone),
+      unasked ?? knockWords(person, this.#zone),
       can.has("admit") && [
-        press("admit", person, t("Let in"), "check", () => this.#orders.admit(person), "button--main"),
+        unasked === null && press("admit", person, t("Let in"), "check", () => this.#orders.admit(person), "button--main"),
         press("decline", person, t("Not now"), "cross", () => this.#orders.decline(person)),
       ],
     );

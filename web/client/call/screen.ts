@@ -1,6 +1,9 @@
 /** The call on the page: puts the parts together and draws them anew whenever something has changed. */
 import type { Connection } from "../connection";
 import { CodeTalk } from "../code-talk";
+import type { ConsentDesk } from "../consent/desk";
+import { ConsentInCall } from "../consent/in-call";
+import { tookBack, tookBackWords } from "../consent/words";
 import { DeviceFault, type Devices } from "../devices";
 import { HOST_ROLES } from "../e2ee/credential";
 import type { Member } from "../e2ee/crypto";
@@ -38,6 +41,7 @@ import { Stage } from "./stage";
 export interface CallParts {
   screen: HTMLElement;
   seat: SeatReply;
+  desk: ConsentDesk;
   connection: Connection;
   devices: Devices;
   encryption: Encryption;
@@ -62,6 +66,7 @@ export class CallScreen {
   readonly #chat: Chat;
   readonly #talk: CodeTalk;
   readonly #codes: CodeDialog;
+  readonly #consent: ConsentInCall;
   readonly #secrecy = new SecrecyButton(() => this.#explain());
   #layout: Layout = "grid";
   #trouble: string | null = null;
@@ -89,6 +94,7 @@ export class CallScreen {
     this.#chat = new Chat(encryption, seat.you.name, seat.appointment.time_zone, actions.chat);
     this.#talk = new CodeTalk(encryption);
     this.#codes = new CodeDialog(this.#talk);
+    this.#consent = new ConsentInCall(parts, (text) => this.#say(text));
     const heading = h("h1", { class: "call__title", tabindex: -1 }, t("Video conversation"));
     fill(
       screen,
@@ -106,6 +112,7 @@ export class CallScreen {
         h(
           "main",
           { class: "call__main" },
+          this.#consent.element,
           this.#banners.element,
           this.#paused,
           h("div", { class: "call__body" }, this.#stage.element, this.#panel.element, this.#chat.element),
@@ -124,6 +131,7 @@ export class CallScreen {
       session.streams,
       session.health,
       session.muted,
+      session.halted,
       session.audioOnly,
       sound.blocked,
       quality.reception,
@@ -152,7 +160,7 @@ export class CallScreen {
 
   stop(): void {
     this.#life.abort();
-    for (const part of [this.#alert, this.#arrivals, this.#chat, this.#talk, this.#codes]) part.stop();
+    for (const part of [this.#alert, this.#arrivals, this.#chat, this.#talk, this.#codes, this.#consent]) part.stop();
   }
 
   /** Several changes at once are drawn once; also in a tab that lies in the background, where the host must hear a knock. */
@@ -193,6 +201,7 @@ export class CallScreen {
       zone,
     });
     this.#panel.update(snapshot);
+    this.#consent.update(snapshot);
     this.#bar.update({
       session,
       devices,
@@ -279,6 +288,10 @@ export class CallScreen {
   #tell(before: Snapshot | null, now: Snapshot): void {
     if (now.you.muted_by_host && !before?.you.muted_by_host) this.#parts.session.muted.set(true);
     if (!before) return;
+    for (const person of now.people) {
+      const earlier = before.people.find((one) => one.seat === person.seat);
+      if (person.seat !== now.you.seat && tookBack(person, earlier)) this.#say(tookBackWords(person));
+    }
     const old = new Map(before.people.map((person) => [person.seat, person.phase]));
     for (const person of now.people) {
       if (person.seat !== now.you.seat && old.get(person.seat) !== person.phase)

@@ -115,6 +115,9 @@ function describe(view: TileView): State[] {
     person.phase === "in" &&
       view.keys === "catching_up" && { words: t("Sound and picture come in a moment"), picture: "lock", tone: "warn" },
     person.phase === "in" && view.keys === "stopped" && { words: t("Stopped"), picture: "lock", tone: "warn" },
+    person.phase === "in" && person.consent === "ask" && { words: t("Has stopped"), picture: "hand", tone: "warn" },
+    person.phase === "in" &&
+      person.consent === "explain" && { words: t("Is being told what it is about"), picture: "text", tone: "plain" },
     person.phase === "in" && view.weak && { words: t("Weak connection"), picture: "warning", tone: "warn" },
     view.host && { words: t("Host"), picture: "hand", tone: "plain" },
     person.with_helper === true && { words: t("With helper"), picture: "two-persons", tone: "plain" },
@@ -124,6 +127,7 @@ function describe(view: TileView): State[] {
         view.microphone === "off" && { words: t("Microphone off"), picture: "microphone-off", tone: "plain" },
     person.phase === "in" &&
       view.keys === "open" &&
+      person.consent !== "ask" &&
       view.microphone === "none" && { words: t("No microphone"), picture: "microphone-off", tone: "plain" },
   ];
   return states.filter((state): state is State => state !== false);

@@ -159,7 +159,7 @@ async function opensByItself(last: Choices): Promise<boolean> {
 }
 
 /** Opens what was open last time. What does not open stays off: the call offers it again. */
-async function reopen(devices: Devices, last: Choices): Promise<void> {
+export async function reopen(devices: Devices, last: Choices): Promise<void> {
   devices.setSpeaker(last.speaker);
   if (last.microphone) await openMicrophone(devices, last.microphoneId).catch(() => undefined);
   if (last.camera) await openCamera(devices, last).catch(() => undefined);

@@ -2,7 +2,7 @@
 import type { Connection } from "../connection";
 import type { Devices } from "../devices";
 import type { Person, SeatReply, Snapshot } from "../types";
-import { fill, h } from "../ui/dom";
+import { fill, h, setText } from "../ui/dom";
 import { t } from "../ui/i18n";
 import { icon } from "../ui/icons";
 import { confirmDialog } from "../ui/dialog";
@@ -89,6 +89,7 @@ function view(
   const state = h("div", { role: "status", class: "waiting__state" });
   const people = h("ul", { class: "lobby__people" });
   const late = h("div", { role: "status" });
+  const asked = h("p", { class: "lobby__text", role: "status" });
   let here: ReadonlySet<string> = new Set();
   let cameAt = now();
   let wasAway = false;
@@ -105,6 +106,9 @@ function view(
     }
     here = new Set(present.map((person) => person.seat));
     fill(people, ...team.map(personLine));
+    // Who waits for somebody's agreement waits for nothing that the team could do.
+    const words = t("The person it is about is being asked whether you may join. You come in by yourself then.");
+    setText(asked, snapshot?.you.knock === "consent" ? words : "");
     showLate();
   };
   const showLate = (): void => {
@@ -136,6 +140,7 @@ function view(
     title: t("Please wait here"),
     body: [
       text(t("You will be let in soon. The screen flashes and a sound plays when it is your turn.")),
+      asked,
       state,
       h("h2", { class: "lobby__subtitle" }, t("Who is expected")),
       people,
