@@ -149,8 +149,6 @@ class LedgerCheckpoint(Base):
     at: Mapped[datetime]
     note: Mapped[str] = mapped_column(Text)
     cosigned_at: Mapped[datetime | None] = mapped_column(index=True)
-    timestamp: Mapped[bytes | None] = mapped_column(LargeBinary)
-    """An RFC 3161 token over the note's text."""
 
 
 class LedgerJob(Base):

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from consent import tiles
 from consent.checkpoint import Checkpoint, CheckpointError, Verifier
 from consent.evidence import HEADER_FACTOR, LONGEST_LINE, EvidenceError, Kind
 from consent.verify import EXIT, Report, Wrong, verify
@@ -16,7 +17,9 @@ UNREADABLE = 2
 
 def options(parser: argparse.ArgumentParser) -> None:
     """What the command takes."""
-    parser.add_argument("export", metavar="EXPORT", help="a file that was exported; - is standard input")
+    parser.add_argument(
+        "export", metavar="EXPORT", help="a file that was exported, a copy of tiles, or - for standard input"
+    )
     parser.add_argument("--witness", action="append", default=[], metavar="KEY", help="who must have co-signed")
     parser.add_argument("--log-key", metavar="KEY", help="the log's key, if you know it from elsewhere")
     parser.add_argument(
@@ -82,7 +85,10 @@ def told(report: Report, *, everything: bool = False) -> list[str]:
     return lines
 
 
-def _lines(name: str) -> Iterator[bytes]:
+def _lines(name: str) -> Iterator[str | bytes]:
+    if Path(name).is_dir():
+        yield from tiles.lines(Path(name))
+        return
     if name == "-":
         yield from iter(lambda: sys.stdin.buffer.readline(LONGEST_LINE * HEADER_FACTOR + 1), b"")
         return

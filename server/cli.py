@@ -23,6 +23,7 @@ from server.accounts import service as accounts
 from server.app import build
 from server.devices import service as devices
 from server.devices.signatures import fingerprint, spki
+from server.evidence import verbs
 from server.http.context import DATABASE
 from server.http.forms import EMAIL
 from server.locking import only_server
@@ -246,6 +247,7 @@ def _parser() -> argparse.ArgumentParser:
     restored.add_argument("file", type=Path)
     restored.add_argument("--force", action="store_true", help="move aside what is in the data directory")
     restored.set_defaults(run=_restore)
+    verbs.add_to(commands)
     return parser
 
 

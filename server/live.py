@@ -12,6 +12,7 @@ from media.control import MediaError
 from media.pool import MediaPool
 from rooms.service import Rooms
 from server.appointments.service import end
+from server.evidence import job
 from server.health import MEDIA_ALIVE
 from server.http.context import CATALOGS, DATABASE, MEDIA, ROOMS, SECRETS, SETTINGS
 from server.http.limits import client_address
@@ -44,9 +45,11 @@ def compose(app: web.Application) -> None:
     async def running(_app: web.Application) -> AsyncIterator[None]:
         await pool.start()
         try:
+            await ledger.start()
             await rooms.start()
             yield
         finally:
+            await ledger.close()
             await pool.close()
             await app[DATABASE].close()
 
@@ -54,8 +57,9 @@ def compose(app: web.Application) -> None:
         await rooms.close()  # records everybody as interrupted by the server, then the sockets may go
         await gateway.close()
 
+    ledger = job.compose(app)
     pool = app[MEDIA] = MediaPool(settings)
-    rooms = app[ROOMS] = Rooms(app[DATABASE], pool, meeting.load, ended=end)
+    rooms = app[ROOMS] = Rooms(app[DATABASE], pool, meeting.load, ended=job.signing(ledger, end))
     pool.on_event = rooms.on_media
     gateway = Gateway(
         rooms,

@@ -80,8 +80,24 @@ class Settings(BaseSettings):
     )
     session_hours: int = Field(12, ge=1, le=72, description="Hours after which staff sign in again in any case.")
     link_hours: int = Field(72, ge=1, le=720, description="Hours that a staff invitation or password link works.")
+    retention_ordinary_years: int = Field(
+        5, ge=0, le=100, description="Years after its end that a case of the ordinary retention class is kept."
+    )
+    retention_long_years: int = Field(
+        25, ge=0, le=100, description="Years after its end that a case of the long retention class is kept."
+    )
+    transport_days: int = Field(
+        90, ge=1, le=90, description="Days after which what is left of a meeting's connections is deleted."
+    )
     metrics_token: SecretStr = Field(
         SecretStr(""), description="Bearer token for /metrics; empty means that only loopback may read it."
+    )
+    witnesses: Words = Field(
+        [],
+        description="Witnesses that co-sign the ledger, each “https://address name+id+key”, with commas between.",
+    )
+    ledger_token: SecretStr = Field(
+        SecretStr(""), description="Bearer token for a copy of the ledger's tiles over HTTP; empty means none is given."
     )
     drain_seconds: int = Field(20, ge=0, le=600, description="Seconds that running calls get when the server stops.")
     demo: bool = Field(False, description="Demo organisation with one-click sign-in; never on a real server.")
@@ -99,7 +115,7 @@ class Settings(BaseSettings):
         del dotenv_settings, file_secret_settings
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, config_file())
 
-    @field_validator("other_origins", "client_origins", "media_announced", "languages", mode="before")
+    @field_validator("other_origins", "client_origins", "media_announced", "languages", "witnesses", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
         return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value

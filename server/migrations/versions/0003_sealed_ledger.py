@@ -60,6 +60,29 @@ def _keys() -> None:
         sa.PrimaryKeyConstraint("case_id", "actor", "purpose", "session_id", name=op.f("pk_case_readings")),
     )
     op.create_index(op.f("ix_case_readings_at"), "case_readings", ["at"], unique=False)
+    op.create_table(
+        "erasures",
+        sa.Column("id", sa.String(length=16), nullable=False),
+        sa.Column("case_id", sa.String(length=16), nullable=False),
+        sa.Column("reason", sa.String(length=16), nullable=False),
+        sa.Column("asked_by", sa.String(length=16), nullable=False),
+        sa.Column("asked_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("ended_by", sa.String(length=16), nullable=True),
+        sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("done", sa.Boolean(), nullable=False),
+        sa.ForeignKeyConstraint(["asked_by"], ["accounts.id"], name=op.f("fk_erasures_asked_by")),
+        sa.ForeignKeyConstraint(["case_id"], ["cases.id"], name=op.f("fk_erasures_case_id")),
+        sa.ForeignKeyConstraint(["ended_by"], ["accounts.id"], name=op.f("fk_erasures_ended_by")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_erasures")),
+    )
+    op.create_index(
+        "uq_erasures_open",
+        "erasures",
+        ["case_id"],
+        unique=True,
+        sqlite_where=sa.text("ended_at IS NULL"),
+        postgresql_where=sa.text("ended_at IS NULL"),
+    )
 
 
 def _make_keys(keyring: Keyring) -> dict[str, DataKey]:
@@ -204,7 +227,6 @@ def _ledger_tables() -> None:
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("note", sa.Text(), nullable=False),
         sa.Column("cosigned_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("timestamp", sa.LargeBinary(), nullable=True),
         sa.PrimaryKeyConstraint("size", name=op.f("pk_ledger_checkpoints")),
     )
     op.create_index(op.f("ix_ledger_checkpoints_cosigned_at"), "ledger_checkpoints", ["cosigned_at"], unique=False)

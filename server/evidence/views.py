@@ -1,0 +1,222 @@
+"""Pages about proof, exports to take away, and the copy of the ledger over HTTP (C2SP tlog-tiles)."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+
+from aiohttp import web
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from consent import export, keys
+from consent.checkpoint import Verifier
+from consent.checkpointer import LedgerProblem
+from consent.evidence import Kind
+from consent.keys import CaseErased, CaseRefused, Purpose, open_case
+from consent.policy import Action
+from consent.tiles import Tile
+from consent.tree import TreeIncomplete, newest, size_of
+from server.appointments.tables import Appointment
+from server.evidence.copying import read_tile
+from server.evidence.job import LEDGER_JOB
+from server.evidence.words import WRONG
+from server.http.context import SETTINGS, database
+from server.http.errors import Forbidden, NotFound, Problem
+from server.http.guard import account, reader, require
+from server.http.render import render
+from server.i18n import N_
+
+JSON_LINES = "application/jsonl"
+FOR_GOOD = "private, max-age=31536000, immutable"
+
+
+class NothingYet(Problem):
+    """No checkpoint covers what was asked for."""
+
+    status = 409
+    code = "nothing_signed"
+    text = N_("There is no signed entry to export yet. Try again in a minute.")
+
+
+def routes() -> list[web.RouteDef]:
+    """The pages of this feature."""
+    return [
+        web.get("/evidence", show),
+        web.get("/evidence/verify", verify_page),
+        web.get("/evidence/log.jsonl", log_export),
+        web.get("/sessions/{appointment_id}/evidence.jsonl", session_export),
+        web.get("/cases/{case_id}/evidence.jsonl", case_export),
+        web.get("/ledger/checkpoint", checkpoint),
+        web.get("/ledger/{path:tile/.+}", tile),
+    ]
+
+
+async def show(request: web.Request) -> web.Response:
+    """GET /evidence: how the ledger stands, and what can be taken away."""
+    job = request.app[LEDGER_JOB]
+    async with database(request).read() as session:
+        await require(request, session, Action.SUPERVISE)
+        size, last, witnessed = await size_of(session), await newest(session), await newest(session, cosigned=True)
+    signer = await job.checkpointer.signer()
+    return render(
+        request,
+        "evidence/ledger.html",
+        nav="evidence",
+        size=size,
+        last=last,
+        witnessed=witnessed,
+        proof=job.status,
+        problem=_(job.status.problem),
+        log_key=signer.verifier.spelt if signer else None,
+    )
+
+
+def _(problem: LedgerProblem | None) -> tuple[str, int | None] | None:
+    return (WRONG[problem.wrong], problem.sequence) if problem else None
+
+
+async def verify_page(request: web.Request) -> web.Response:
+    """GET /evidence/verify: the browser checks a file itself; nothing is sent."""
+    account(request)
+    return render(request, "evidence/verify.html", nav="evidence", wrong=WRONG)
+
+
+async def log_export(request: web.Request) -> web.StreamResponse:
+    """GET /evidence/log.jsonl: every leaf and checkpoint, no content."""
+    job = request.app[LEDGER_JOB]
+    async with database(request).read() as session:
+        await require(request, session, Action.SUPERVISE)
+    await job.now()
+    signer = await job.checkpointer.signer()
+    if signer is None:
+        raise NothingYet
+    try:
+        kept = job.checkpointer.outside.load(signer.verifier)
+    except LedgerProblem:
+        kept = None
+    async with database(request).read() as session:
+        ahead = kept.checkpoint if kept else None
+        lines = export.whole(session, signer.verifier, datetime.now(UTC), ahead=ahead)
+        return await _sent(request, lines, "ledger.jsonl")
+
+
+async def session_export(request: web.Request) -> web.StreamResponse:
+    """GET /sessions/{appointment_id}/evidence.jsonl: one session, opened and proven; taking it away is an entry."""
+    appointment_id = request.match_info["appointment_id"]
+    async with database(request).read() as session:
+        appointment = await session.get(Appointment, appointment_id)
+    if appointment is None:
+        raise NotFound
+    return await _part(request, appointment.case_id, appointment_id)
+
+
+async def case_export(request: web.Request) -> web.StreamResponse:
+    """GET /cases/{case_id}/evidence.jsonl: the same for a whole case."""
+    return await _part(request, request.match_info["case_id"], None)
+
+
+async def _part(request: web.Request, case_id: str, session_id: str | None) -> web.StreamResponse:
+    log = await log_key(request)
+    now, signed_in = datetime.now(UTC), account(request)
+    async with database(request).write() as session:
+        await require(request, session, Action.EXPORT_RECORD, case_id)
+        try:
+            key = await open_case(session, reader(signed_in), case_id, Purpose.EXPORT, session_id=session_id, now=now)
+        except CaseRefused:
+            raise Forbidden(Action.EXPORT_RECORD, case_id=case_id) from None
+        except CaseErased:
+            raise NotFound from None
+        lines = [line async for line in part_lines(session, key, log, now, session_id)]
+    name = f"{Kind.SESSION.value}-{session_id}" if session_id else Kind.CASE.value
+    return await _sent(request, _each(lines), f"{name}.jsonl")
+
+
+async def log_key(request: web.Request) -> Verifier:
+    """The ledger's public key, once everything so far is signed. Raises NothingYet."""
+    job = request.app[LEDGER_JOB]
+    await job.now()
+    signer = await job.checkpointer.signer()
+    if signer is None:
+        raise NothingYet
+    return signer.verifier
+
+
+async def part_lines(
+    session: AsyncSession, key: keys.CaseKey, log: Verifier, now: datetime, session_id: str | None
+) -> AsyncIterator[str]:
+    """The lines of a session or a case. Raises NothingYet."""
+    try:
+        async for line in export.part(session, key, log, now, session_id=session_id):
+            yield line
+    except export.NothingSigned:
+        raise NothingYet from None
+
+
+async def checkpoint(request: web.Request) -> web.Response:
+    """GET /ledger/checkpoint: the newest signed note."""
+    _require_token(request)
+    async with database(request).read() as session:
+        found = await newest(session)
+    if found is None:
+        raise NotFound
+    return web.Response(text=found.note, headers={"Cache-Control": "no-store"})
+
+
+async def tile(request: web.Request) -> web.Response:
+    """GET /ledger/tile/…: hashes, or a bundle of entries."""
+    _require_token(request)
+    wanted = Tile.read(request.match_info["path"])
+    if wanted is None:
+        raise NotFound
+    async with database(request).read() as session:
+        signed = await newest(session)
+        span = 256 ** max(wanted.level, 0)
+        if signed is None or (wanted.index * 256 + wanted.width) * span > signed.size:
+            raise NotFound
+        try:
+            body = await read_tile(session, wanted)
+        except TreeIncomplete:
+            raise NotFound from None
+    headers = {"Cache-Control": FOR_GOOD, "Content-Type": "application/octet-stream"}
+    return web.Response(body=body, headers=headers)
+
+
+def _require_token(request: web.Request) -> None:
+    token = request.app[SETTINGS].ledger_token.get_secret_value()
+    given = request.headers.get("Authorization", "")
+    if not token or not hmac.compare_digest(given.encode(), f"Bearer {token}".encode()):
+        raise Forbidden
+
+
+async def _sent(request: web.Request, lines: AsyncIterator[str], name: str) -> web.StreamResponse:
+    """Lines as a file to keep; a million of them are never in memory at once."""
+    response: web.StreamResponse | None = None
+    gathered: list[str] = []
+    try:
+        async for line in lines:
+            gathered.append(line)
+            if len(gathered) >= 500:
+                response = await _flush(request, response, gathered, name)
+    except export.NothingSigned:
+        raise NothingYet from None
+    response = await _flush(request, response, gathered, name)
+    await response.write_eof()
+    return response
+
+
+async def _flush(
+    request: web.Request, response: web.StreamResponse | None, gathered: list[str], name: str
+) -> web.StreamResponse:
+    if response is None:
+        headers = {"Content-Type": JSON_LINES, "Content-Disposition": f'attachment; filename="{name}"'}
+        response = web.StreamResponse(headers=headers)
+        await response.prepare(request)
+    await response.write("".join(gathered).encode())
+    gathered.clear()
+    return response
+
+
+async def _each(lines: list[str]) -> AsyncIterator[str]:
+    for line in lines:
+        yield line
