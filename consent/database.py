@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import sqlite3
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime
@@ -80,6 +82,11 @@ class Database:
         info = {KEYRING: self.keyring, BELONGS: self._belongs, WRITING: writing, ledger.CLOCK: self.clock}
         return AsyncSession(engine, sync_session_class=SealingSession, expire_on_commit=False, info=info)
 
+    async def forget_traces(self) -> None:
+        """Write over what was deleted (SQLite): after an erasure no page or log of the file holds the key any more."""
+        if self._sqlite:
+            await asyncio.to_thread(_empty_log, str(self.engine.url.database))
+
     async def close(self) -> None:
         """Give all connections back."""
         await self.engine.dispose()
@@ -88,9 +95,18 @@ class Database:
 def _prepare_sqlite(connection: Any, _record: object) -> None:
     connection.isolation_level = None  # we send BEGIN ourselves
     cursor = connection.cursor()
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", f"busy_timeout={BUSY_TIMEOUT_S * 1000}"):
+    pragmas = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "secure_delete=ON")
+    for pragma in (*pragmas, f"busy_timeout={BUSY_TIMEOUT_S * 1000}"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
+
+
+def _empty_log(path: str) -> None:
+    connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S)
+    try:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    finally:
+        connection.close()
 
 
 def _begin_sqlite(connection: Any) -> None:

@@ -14,8 +14,11 @@ from server.appointments import invitations
 from server.appointments import views as appointments
 from server.cases import views as cases
 from server.cases.service import team_role
+from server.consents import views as consents
 from server.devices import api as device_api
 from server.devices import views as devices
+from server.erasure import views as erasure
+from server.evidence import views as evidence
 from server.files import DIST
 from server.health import DRAIN, Drain
 from server.http import cors, csrf, problems, security
@@ -35,7 +38,7 @@ from server.vault import views as vault
 WEB = ROOT / "web"
 MAX_BODY = 256 * 1024
 PAGES = (files, health, metrics, accounts, admin, cases, appointments, invitations, devices, records)
-FEATURES = (*PAGES, seats, device_api, vault)
+FEATURES = (*PAGES, erasure, consents, seats, device_api, vault, evidence)
 
 
 def build(settings: Settings, secrets: Secrets) -> web.Application:
@@ -67,5 +70,6 @@ def build(settings: Settings, secrets: Secrets) -> web.Application:
         app.add_routes(feature.routes())
     if settings.demo:
         app.add_routes(demo_sign_in.routes())
+    consents.install(app)
     live.compose(app)
     return app

@@ -19,6 +19,7 @@ from server.appointments import tables as _appointments
 from server.cases import tables as _cases
 from server.consents import tables as _consents
 from server.devices import tables as _devices
+from server.erasure import tables as _erasure
 from server.person import tables as _person
 from server.sessions import tables as _sessions
 from server.supervision import tables as _supervision
@@ -32,6 +33,7 @@ FOLDERS_WITH_TABLES = (
     _cases,
     _consents,
     _devices,
+    _erasure,
     _person,
     _sessions,
     _supervision,

@@ -33,8 +33,15 @@ PURPOSES: Mapping[Action, Purpose] = {
     Action.INVITE: Purpose.PLAN,
     Action.READ_RECORD: Purpose.RECORD,
     Action.JOIN_MEETING: Purpose.MEET,
+    Action.ASK_ERASURE: Purpose.READ,
+    Action.SET_RETENTION: Purpose.READ,
 }
 """What a page opens a case for, by what it lets people do."""
+ON_THE_CASE = (
+    *(Action.CHANGE_CASE, Action.MANAGE_TEAM, Action.PLAN_APPOINTMENT),
+    *(Action.READ_RECORD, Action.READ_ACCESS_LIST, Action.ASK_ERASURE),
+)
+"""What the page of a case may offer."""
 REFUSED: Mapping[service.CaseCode, str] = {
     "case_closed": N_("This case is closed. Open it again before you change it."),
     "already_on_team": N_("This person is on the team already."),
@@ -118,6 +125,7 @@ async def list_cases(request: web.Request) -> web.Response:
         may_open=may_open,
         # Whatever is listed for somebody is either their team's, or everybody's of their role.
         may_read=allows(signed_in.role, Action.READ_CASE, on_team=True),
+        may_erase=allows(signed_in.role, Action.CONFIRM_ERASURE, on_team=False),
         closed=closed,
     )
 
@@ -160,10 +168,7 @@ async def show_case(request: web.Request) -> web.Response:
         clients = await service.clients(session, case.id)
         of_case = await appointments.of_case(session, case.id)
         lines = await board.lines(session, rooms(request), signed_in, [(each, case) for each in of_case], now)
-        may = {
-            action.value: await allowed(request, session, action, case.id)
-            for action in (Action.CHANGE_CASE, Action.MANAGE_TEAM, Action.PLAN_APPOINTMENT, Action.READ_RECORD)
-        }
+        may = {action.value: await allowed(request, session, action, case.id) for action in ON_THE_CASE}
     return render(
         request,
         "cases/case.html",

@@ -1,0 +1,1 @@
+"""Erasure: the end of a case, by two people, and never before the law allows it."""
