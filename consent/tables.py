@@ -159,3 +159,12 @@ class LedgerJob(Base):
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     holder: Mapped[str] = mapped_column(String(32))
     until: Mapped[datetime]
+
+
+class SpooledFact(Base):
+    """What came from the spool (``consent.spool``): so that nothing of it is written twice."""
+
+    __tablename__ = "spooled_facts"
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    at: Mapped[datetime]

@@ -25,6 +25,8 @@ class Live:
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     overdue: deque[Change] = field(default_factory=deque)
     """What has happened already and could not be written yet, oldest first."""
+    kept: dict[int, str] = field(default_factory=dict)
+    """Which of them are in the spool: by ``id()`` of the change, the spool's own id."""
     revision: int = 0
     refused: dict[tuple[str, str], datetime] = field(default_factory=dict)
     """When a refusal of (seat, action) was last recorded."""

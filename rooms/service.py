@@ -14,9 +14,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from consent.database import Database
 from consent.events import Tag
 from consent.policy import Role
+from consent.spool import Spool
 from media.control import MediaEvent, ProducerClosed, TransportClosed, WorkerLost
 from media.pool import MediaPool
-from rooms import consents, journal, outside, refusals, tables
+from rooms import consents, journal, outside, refusals, spooled, tables
 from rooms.effects import Effect, Json, RoomError, about
 from rooms.following import Following, obey
 from rooms.outlet import Outlet, Summary
@@ -55,8 +56,10 @@ class Rooms:
         *,
         ended: journal.EndedHook | None = None,
         clock: Clock = utc_now,
+        spool: Spool | None = None,
     ) -> None:
         self.clock = clock
+        self._spool = spool
         self._database = database
         self._pool = pool
         self._load = load
@@ -74,6 +77,8 @@ class Rooms:
 
     async def start(self) -> None:
         """Bring back the meetings that were running when the server stopped, and begin to watch the clock."""
+        if self._spool is not None:
+            await spooled.replay(self._spool, self._database, self._ended)
         async with self._database.read() as session:
             for appointment_id in await tables.unended(session):
                 await self._open(session, appointment_id)
@@ -327,6 +332,7 @@ class Rooms:
         try:
             await self._write_overdue(live)
         except UNWRITABLE:
+            spooled.keep(self._spool, live)
             self._spawn(self._catch_up(live))
 
     async def _catch_up(self, live: Live) -> None:
@@ -348,8 +354,10 @@ class Rooms:
         effects = change(draft)
         if draft == live.room and not effects:
             return
-        await journal.write(self._database, live.room, draft, effects, self._ended)
+        kept_id = live.kept.get(id(change))
+        await journal.write(self._database, live.room, draft, effects, self._ended, kept_id=kept_id)
         live.room = draft
+        spooled.done(self._spool, live, change)
         await self._follow.perform(live, effects)
         await self._follow.tell(live)
         self._wake.set()

@@ -56,27 +56,34 @@ class LiveSeat(Base):
 
 async def save(session: AsyncSession, before: Room, after: Room) -> None:
     """Write what has changed between two states of a room into the running transaction."""
+    room, seats, gone = changed(before, after)
+    await put(session, room, seats, gone)
+
+
+def changed(before: Room, after: Room) -> tuple[LiveRoom, list[LiveSeat], list[str]]:
+    """The rows that say what has changed: the room, its changed seats, and the ids of seats that are gone."""
     appointment_id = after.plan.appointment_id
-    await session.merge(
-        LiveRoom(
-            appointment_id=appointment_id,
-            locked=after.locked,
-            pause_told=after.pause_told,
-            last_host=after.last_host,
-            started_at=after.started_at,
-            empty_since=after.empty_since,
-            ended_at=after.ended_at,
-            arrivals=after.arrivals,
-        )
+    room = LiveRoom(
+        appointment_id=appointment_id,
+        locked=after.locked,
+        pause_told=after.pause_told,
+        last_host=after.last_host,
+        started_at=after.started_at,
+        empty_since=after.empty_since,
+        ended_at=after.ended_at,
+        arrivals=after.arrivals,
     )
-    for seat in after.seats.values():
-        if before.seats.get(seat.id) != seat:
-            await session.merge(_row(appointment_id, seat))
-    gone = before.seats.keys() - after.seats.keys()
+    seats = [_row(appointment_id, seat) for seat in after.seats.values() if before.seats.get(seat.id) != seat]
+    return room, seats, sorted(before.seats.keys() - after.seats.keys())
+
+
+async def put(session: AsyncSession, room: LiveRoom, seats: Sequence[LiveSeat], gone: Sequence[str]) -> None:
+    """Write such rows into the running transaction."""
+    for row in (room, *seats):
+        await session.merge(row)
     if gone:
-        await session.execute(
-            delete(LiveSeat).where(LiveSeat.appointment_id == appointment_id, LiveSeat.seat_id.in_(gone))
-        )
+        named = (LiveSeat.appointment_id == room.appointment_id, LiveSeat.seat_id.in_(gone))
+        await session.execute(delete(LiveSeat).where(*named))
 
 
 async def unended(session: AsyncSession) -> Sequence[str]:

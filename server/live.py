@@ -59,7 +59,9 @@ def compose(app: web.Application) -> None:
 
     ledger = job.compose(app)
     pool = app[MEDIA] = MediaPool(settings)
-    rooms = app[ROOMS] = Rooms(app[DATABASE], pool, meeting.load, ended=job.signing(ledger, end))
+    rooms = app[ROOMS] = Rooms(
+        app[DATABASE], pool, meeting.load, ended=job.signing(ledger, end), spool=job.spool_of(app)
+    )
     pool.on_event = rooms.on_media
     gateway = Gateway(
         rooms,

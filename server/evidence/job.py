@@ -19,6 +19,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from consent.checkpoint import Checkpoint
 from consent.checkpointer import Checkpointer, LedgerProblem, Outside
 from consent.database import DatabaseBusy
+from consent.datakey import DataKey
+from consent.spool import Spool
 from consent.tree import newest
 from server.evidence.witnesses import Place, Refused, cosign
 from server.http.context import DATABASE, SECRETS, SETTINGS
@@ -156,3 +158,8 @@ def signing(job: LedgerJob, end: Ended) -> Ended:
         event.listen(session.sync_session, "after_commit", lambda _session: job.wake(), once=True)
 
     return ended
+
+
+def spool_of(app: web.Application) -> Spool:
+    """Where this server keeps what happens while the database is away."""
+    return Spool(app[SETTINGS].data_dir / FOLDER / "spool", DataKey(app[SECRETS].derive("spool")))
