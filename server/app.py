@@ -14,7 +14,7 @@ from server.appointments import invitations
 from server.appointments import views as appointments
 from server.cases import views as cases
 from server.cases.service import team_role
-from server.consents import views as consents
+from server.consents import features as consents
 from server.devices import api as device_api
 from server.devices import views as devices
 from server.erasure import views as erasure

@@ -18,7 +18,7 @@ from server.appointments.tables import Appointment, Seat, Status
 from server.cases import service as cases
 from server.cases.tables import Case
 from server.cases.views import PURPOSES, case_of, done
-from server.consents import suitability
+from server.consents import alarms, suitability
 from server.http.context import SignedIn, database, rooms, secrets, settings
 from server.http.errors import Forbidden, NotFound, Problem
 from server.http.forms import Form
@@ -104,6 +104,7 @@ async def today(request: web.Request) -> web.Response:
         await keys.open_cases(session, reader(signed_in), [case.id for _, case in found])
         lines = await board.lines(session, rooms(request), signed_in, found, now)
         may_read = {case.id: await allowed(request, session, Action.READ_CASE, case.id) for _, case in found}
+        to_do = await alarms.of_worker(session, signed_in, now)
     this_day = now.astimezone(signed_in.zone).date()
     days = [(line.appointment.starts_at.astimezone(signed_in.zone).date(), line) for line in lines]
     return render(
@@ -115,6 +116,7 @@ async def today(request: web.Request) -> web.Response:
         coming=[line for day, line in days if day > this_day][:20],
         waiting=sum(line.state is board.State.WAITING for line in lines),
         may_read=may_read,
+        alarms=to_do,
     )
 
 

@@ -44,7 +44,7 @@ DONE: Mapping[str, str] = {
 
 
 def routes() -> list[web.RouteDef]:
-    """The page about all consents of a case."""
+    """The page about all consents of a case; the others stand in modules of their own."""
     return [web.get("/cases/{case_id}/consents", show)]
 
 

@@ -16,6 +16,7 @@ from aiohttp import web
 from babel.dates import format_date, format_time, get_timezone_location
 
 from server.cases.words import role_label
+from server.consents import words as consent_words
 from server.http import csrf
 from server.http.context import CATALOGS, JINJA, SETTINGS, SIGNED_IN
 from server.i18n import N_, language
@@ -89,6 +90,13 @@ def environment(web_dir: Path, app: web.Application) -> jinja2.Environment:
         "local_datetime": local_datetime,
         "iso": iso,
         "role_name": lambda role: _gettext(role_label(role)),
+        "purpose_name": lambda code: _gettext(consent_words.PURPOSES[code]),
+        "answer_name": lambda code: _gettext(consent_words.ANSWERS[code]),
+        "method_name": lambda code: _gettext(consent_words.METHODS[code]),
+        "tapped_name": lambda code: _gettext(consent_words.TAPPED[code]),
+        "kind_name": lambda code: _gettext(consent_words.KINDS[code]),
+        "way_name": lambda code: _gettext(consent_words.WAYS[code]),
+        "because_name": lambda code: _gettext(consent_words.BECAUSE.get(code, code)),
         "place": place,
     }
     return env

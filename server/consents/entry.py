@@ -1,0 +1,150 @@
+"""Entry: what a person answered orally, on paper, by telephone or at a visit, written down by staff with a witness."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import cast
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from consent.events import Tag
+from consent.gate import PERSON, Answer
+from consent.keys import CaseKey
+from consent.ledger import account_actor, append
+from consent.needs import FOR_ROLE, About
+from consent.notices import ABOUT_SOMEBODY, Purpose, current
+from consent.policy import Role
+from consent.records import ENTERED, Method
+from server.accounts.tables import Account
+from server.cases.service import Doer
+from server.cases.tables import TeamMember
+from server.consents import other_ways, texts
+from server.consents.service import VALID_FOR
+from server.consents.tables import ConsentRow
+from server.consents.writing import Said, last_row, take_back, write
+
+__all__ = ["ENTERED", "Entry", "EntryError", "confirm", "enter", "withdraw"]
+
+
+class EntryError(Exception):
+    """What cannot be written down; ``field`` is the form's field, ``code`` is stable."""
+
+    def __init__(self, field: str, code: str) -> None:
+        super().__init__(code)
+        self.field, self.code = field, code
+
+
+@dataclass(frozen=True)
+class Entry:
+    """An answer that a person gave elsewhere, as a worker wrote it down."""
+
+    purpose: Purpose
+    answer: Answer
+    method: Method
+    witness: str
+    language: str
+    about: str | None
+    said_at: datetime
+    """The day on which the person said it; it holds from when it is written down."""
+
+
+async def enter(
+    session: AsyncSession, key: CaseKey, doer: Doer, *, client_id: str, said: Entry, now: datetime
+) -> ConsentRow:
+    """Write down an answer that was given elsewhere; it holds from now, under the text that is current.
+
+    Raises EntryError. The person is asked to confirm it later; until then the record says that it was entered.
+    """
+    about = await _about(session, key, said)
+    if said.answer is Answer.WITHDRAWN:
+        row = await last_row(session, client_id, said.purpose, about.key if about else None, PERSON)
+        if row is None or row.answer == Answer.REFUSED.value:
+            raise EntryError("answer", "nothing_given")
+        return await withdraw(session, key, doer, row, method=said.method, witness=said.witness, now=now)
+    notice = current(await texts.published(session), said.purpose, now)
+    text = notice.texts.get(said.language) if notice else None
+    if notice is None or text is None:
+        raise EntryError("notice_language", "no_notice")
+    row = await write(
+        session,
+        key,
+        Said(
+            client_id=client_id,
+            purpose=said.purpose,
+            about=about,
+            answer=said.answer,
+            version=notice.version,
+            text=text,
+            notice_hash=notice.hash_of(said.language),
+            until=now + VALID_FOR if said.answer is Answer.GIVEN else None,
+            by=PERSON,
+            method=said.method,
+            tapped_by="worker",
+            actor=account_actor(doer.id),
+            entered_by=doer.id,
+            witness=f"{said.witness}, {said.said_at.date().isoformat()}",
+        ),
+        now,
+    )
+    if said.purpose is Purpose.VIDEO and said.answer is Answer.REFUSED:
+        await other_ways.open_for(session, key, client_id, "refused", now)
+    return row
+
+
+async def withdraw(
+    session: AsyncSession, key: CaseKey, doer: Doer, row: ConsentRow, *, method: str, witness: str, now: datetime
+) -> ConsentRow:
+    """Take back for a person what they took back by telephone, at a visit or on paper; no reason is asked."""
+    done = await take_back(
+        session,
+        key,
+        row,
+        now,
+        tapped_by="worker",
+        method=cast("Method", method),
+        actor=account_actor(doer.id),
+        entered_by=doer.id,
+        witness=witness,
+    )
+    if row.purpose == Purpose.VIDEO.value:
+        await other_ways.open_for(session, key, row.client_id, "withdrawn", now)
+    return done
+
+
+def confirm(session: AsyncSession, key: CaseKey, row: ConsentRow, now: datetime, *, actor: str, by: str) -> None:
+    """The person says later that what staff wrote down is so; confirming it twice changes nothing."""
+    if row.entered_by is None or row.confirmed_at is not None:
+        return
+    key.unlock(row)
+    row.confirmed_at = now
+    append(
+        session,
+        Tag.CONSENT_CONFIRMED,
+        actor=actor,
+        at=now,
+        case_id=row.case_id,
+        session_id=row.appointment_id,
+        details={"record": row.id, "client": row.client_id, "purpose": row.purpose, "by": by},
+    )
+
+
+async def _about(session: AsyncSession, key: CaseKey, said: Entry) -> About | None:
+    """Whom it is about: a member of the team by name, so that it holds in meetings, or a name or channel as written."""
+    if said.purpose not in ABOUT_SOMEBODY:
+        return None
+    if not said.about:
+        raise EntryError("about", "about_missing")
+    roles = [role for role, purpose in FOR_ROLE.items() if purpose is said.purpose]
+    found = await session.execute(
+        select(Account.id, Account.role)
+        .join(TeamMember, TeamMember.account_id == Account.id)
+        .where(TeamMember.case_id == key.case_id, TeamMember.until.is_(None), Account.name == said.about)
+    )
+    for account_id, role in found:
+        if Role(role) in roles or said.purpose is Purpose.JOINING:
+            return About(f"account:{account_id}", None, said.about, role)
+    kind = "channel" if said.purpose is Purpose.CONTACT else "named"
+    role = roles[0].value if roles else said.purpose.value
+    return About(f"{kind}:{key.data.pseudonym(kind, said.about.strip().casefold())[:16]}", None, said.about, role)

@@ -1,0 +1,22 @@
+"""The pages of consent as one feature: all their routes, and what is told at the start."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from server.consents import arranging, deciding, entering, papers, representing, views
+from server.consents.views import install
+
+__all__ = ["install", "routes"]
+
+
+def routes() -> list[web.RouteDef]:
+    """All pages of this folder; those with a fixed last part come before those with an id in it."""
+    return [
+        *views.routes(),
+        *deciding.routes(),
+        *arranging.routes(),
+        *entering.routes(),
+        *representing.routes(),
+        *papers.routes(),
+    ]
