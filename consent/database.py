@@ -85,7 +85,13 @@ class Database:
     async def forget_traces(self) -> None:
         """Write over what was deleted (SQLite): after an erasure no page or log of the file holds the key any more."""
         if self._sqlite:
-            await asyncio.to_thread(_empty_log, str(self.engine.url.database))
+            await asyncio.to_thread(_run_alone, str(self.engine.url.database), "PRAGMA wal_checkpoint(TRUNCATE)")
+
+    async def compact(self) -> None:
+        """Write the file anew without what was deleted (SQLite); PostgreSQL's VACUUM FULL is its administrator's."""
+        if self._sqlite:
+            await asyncio.to_thread(_run_alone, str(self.engine.url.database), "VACUUM")
+            await self.forget_traces()
 
     async def close(self) -> None:
         """Give all connections back."""
@@ -101,10 +107,12 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
     cursor.close()
 
 
-def _empty_log(path: str) -> None:
-    connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S)
+def _run_alone(path: str, statement: str) -> None:
+    connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None)
     try:
-        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        connection.execute(statement)
+    except sqlite3.OperationalError as error:
+        raise DatabaseBusy from error
     finally:
         connection.close()
 

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from sqlalchemy import Select, select
+from sqlalchemy import Select, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Session
@@ -61,8 +61,11 @@ class Keyring:
         self.current = current
 
     @classmethod
-    def in_folder(cls, folder: Path) -> Keyring:
-        """Read the keys of this folder; make the first one where there is none. Raises KeyringError."""
+    def in_folder(cls, folder: Path, current: str | None = None) -> Keyring:
+        """Read the keys of this folder; make the first one where there is none. Raises KeyringError.
+
+        ``current`` wraps new data keys, instead of the one that the folder names.
+        """
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         _refuse_loose(folder)
         with _alone_in(folder):
@@ -78,7 +81,7 @@ class Keyring:
             if len(raw) != KEY_LENGTH or kek_id_of(raw) != match[1]:
                 raise KeyringError(f"{path} does not hold the key that it is named after. Put the right file back.")
             keys[match[1]] = raw
-        return cls(keys, _current(folder, keys))
+        return cls(keys, current or _current(folder, keys))
 
     @classmethod
     def fresh(cls) -> Keyring:
@@ -137,6 +140,40 @@ def set_current(folder: Path, kek_id: str) -> None:
     fresh.chmod(0o600)
     fresh.replace(folder / CURRENT)
     _sync_folder(folder)
+
+
+def retire(folder: Path, kek_id: str) -> str:
+    """Take a key-encryption key out of use, and keep its file for old backups; returns the file's name."""
+    name = f"kek-{kek_id}.retired"
+    (folder / f"kek-{kek_id}.key").replace(folder / name)
+    _sync_folder(folder)
+    return name
+
+
+async def rewrap(session: AsyncSession, keyring: Keyring) -> int:
+    """Wrap every data key under the current key of this keyring; returns how many. Raises KeyMissing."""
+    rows = await session.execute(
+        select(DataKeyRow.case_id, DataKeyRow.kek_id, DataKeyRow.wrapped)
+        .where(DataKeyRow.wrapped.is_not(None))
+        .with_for_update()
+    )
+    count = 0
+    for case_id, kek_id, wrapped in rows.all():
+        new_id, anew = keyring.wrap(case_id, keyring.unwrap(case_id, kek_id, wrapped or b""))
+        there = update(DataKeyRow).where(DataKeyRow.case_id == case_id)
+        await session.execute(there.values(kek_id=new_id, wrapped=anew))
+        count += 1
+    session.info[KEYRING] = keyring
+    return count
+
+
+async def check(session: AsyncSession) -> None:
+    """Try one data key under each key-encryption key that the database names. Raises KeyMissing."""
+    keyring: Keyring = session.info[KEYRING]
+    first = select(func.min(DataKeyRow.case_id)).where(DataKeyRow.wrapped.is_not(None)).group_by(DataKeyRow.kek_id)
+    for case_id in (await session.scalars(first)).all():
+        [row] = (await session.execute(_wrapped([case_id]))).all()
+        keyring.unwrap(row.case_id, row.kek_id, row.wrapped or b"")
 
 
 async def data_key(session: AsyncSession, case_id: str | None) -> DataKey:

@@ -1,4 +1,4 @@
-"""Backup and restore: one file with the database, the master secret, and a manifest with their hashes."""
+"""Backup and restore: one file with the database, the master secret, and a manifest with their hashes; no key files."""
 
 from __future__ import annotations
 
@@ -68,7 +68,8 @@ def restore(settings: Settings, source: Path, *, force: bool = False) -> None:
     place = _database_file(settings)
     with only_server(settings.data_dir), _folder_in(settings.data_dir, ".restore-") as folder:
         _unpack(source, folder)
-        old = [each for each in settings.data_dir.iterdir() if each.name not in {LOCK_NAME, folder.name}]
+        stays = {LOCK_NAME, folder.name, settings.keys_folder.name}  # keys are brought back apart, by hand
+        old = [each for each in settings.data_dir.iterdir() if each.name not in stays]
         if old and not force:
             raise BackupError(
                 f"{settings.data_dir} is not empty. Choose an empty data_dir, or move aside what is there with --force."
@@ -83,6 +84,19 @@ def restore(settings: Settings, source: Path, *, force: bool = False) -> None:
         (folder / DATABASE_NAME).replace(place)
 
 
+def missing_keys(settings: Settings) -> list[str]:
+    """The key files under which the database that is there was sealed, and which are not at hand."""
+    connection = sqlite3.connect(f"file:{_database_file(settings)}?mode=ro", uri=True)
+    try:
+        rows = connection.execute("SELECT DISTINCT kek_id FROM case_keys WHERE wrapped IS NOT NULL").fetchall()
+    except sqlite3.OperationalError:  # from before there were keys
+        rows = []
+    finally:
+        connection.close()
+    names = [f"kek-{kek_id}.key" for (kek_id,) in rows]
+    return [name for name in names if not (settings.keys_folder / name).is_file()]
+
+
 @contextmanager
 def _folder_in(parent: Path, prefix: str) -> Iterator[Path]:
     """A private folder on the same file system, so that its files can be moved to their place at once."""
@@ -95,7 +109,7 @@ def _database_file(settings: Settings) -> Path:
     if url.get_backend_name() != "sqlite" or not url.database:
         raise BackupError(
             "This backs up the embedded database only. Save PostgreSQL with pg_dump, "
-            f"and keep {settings.data_dir / secrets.FILE_NAME} with it."
+            f"keep {settings.data_dir / secrets.FILE_NAME} with it, and {settings.keys_folder} apart from it."
         )
     return Path(url.database)
 

@@ -15,10 +15,11 @@ from pathlib import Path
 from sqlalchemy.exc import OperationalError
 
 from consent import ledger
+from consent.database import DatabaseBusy
 from consent.keys import KeyringError
 from consent.policy import Role
 from media.control import MediaError
-from server import __version__, backup, explain, logs, orgkey, schema, secrets, serving, tls, trial
+from server import __version__, backup, explain, logs, orgkey, rotation, schema, secrets, serving, tls, trial
 from server.accounts import service as accounts
 from server.app import build
 from server.devices import service as devices
@@ -27,7 +28,7 @@ from server.evidence import verbs
 from server.http.context import DATABASE
 from server.http.forms import EMAIL
 from server.locking import only_server
-from server.opening import open_database
+from server.opening import open_database, refuse_other_keys
 from server.settings import Settings, SettingsError, load, refuse_unsafe
 
 
@@ -44,6 +45,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
     except PermissionError as error:
         print(f"This user may not use {error.filename}. Run as the server's user, or set data_dir.", file=sys.stderr)
+        return 2
+    except DatabaseBusy:
+        print("Somebody else is using the database. Stop the server first.", file=sys.stderr)
         return 2
     except (OperationalError, ConnectionError) as error:
         print(f"The database cannot be reached or used: {type(error).__name__}.", file=sys.stderr)
@@ -82,6 +86,7 @@ async def _serving(settings: Settings) -> None:
         if await schema.revision(app[DATABASE]) != schema.head():
             await app[DATABASE].close()
             raise SettingsError("The database does not have this version's tables. Run: poruch migrate")
+        await refuse_other_keys(app[DATABASE])
         context = tls.context(settings.tls_cert, settings.tls_key) if settings.tls_cert and settings.tls_key else None
         with serving.listen(settings.listen_host, settings.listen_port) as opened:
             await serving.serve(app, opened, tls=context)
@@ -147,10 +152,15 @@ async def _upgrade(settings: Settings) -> tuple[str | None, str | None]:
 
 
 def _backup(arguments: argparse.Namespace) -> int:
-    made = backup.backup(load(), arguments.target)
+    settings = load()
+    made = backup.backup(settings, arguments.target)
     with made.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
-    print(f"{made}\nsha256 {digest}\nIt holds this server's secrets: keep it as you keep a key.")
+    print(
+        f"{made}\nsha256 {digest}\nIt holds this server's secrets: keep it as you keep a key.\n"
+        f"The key files in {settings.keys_folder} are not in it, so that whoever finds it reads no case:\n"
+        "copy them to another place. Without them nothing of it can be read."
+    )
     return 0
 
 
@@ -158,6 +168,8 @@ def _restore(arguments: argparse.Namespace) -> int:
     settings = load()
     backup.restore(settings, arguments.file, force=arguments.force)
     print(f"Restored into {settings.data_dir}. Run: poruch migrate")
+    for name in backup.missing_keys(settings):
+        print(f"Its data is sealed under {name}: put that file into {settings.keys_folder} first.")
     return 0
 
 
@@ -248,6 +260,7 @@ def _parser() -> argparse.ArgumentParser:
     restored.add_argument("--force", action="store_true", help="move aside what is in the data directory")
     restored.set_defaults(run=_restore)
     verbs.add_to(commands)
+    rotation.add_to(commands)
     return parser
 
 

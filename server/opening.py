@@ -5,8 +5,8 @@ from __future__ import annotations
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from consent import keyring
 from consent.database import Database
-from consent.keyring import FOLDER
 from consent.keys import NEEDS, Keyring, Purpose, Reader
 from server.appointments.tables import Appointment, Seat
 from server.cases.service import team_role
@@ -16,7 +16,13 @@ from server.supervision import grants
 
 def open_database(settings: Settings) -> Database:
     """The database of these settings; makes the first key-encryption key. Raises KeyringError."""
-    return Database(settings.url, Keyring.in_folder(settings.data_dir / FOLDER), belongs)
+    return Database(settings.url, Keyring.in_folder(settings.keys_folder), belongs)
+
+
+async def refuse_other_keys(database: Database) -> None:
+    """Raise KeyMissing when the key files at hand are not those under which the data was sealed."""
+    async with database.read() as session:
+        await keyring.check(session)
 
 
 async def belongs(session: AsyncSession, reader: Reader, case_id: str, purpose: Purpose) -> bool:

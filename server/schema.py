@@ -68,4 +68,7 @@ async def upgrade(database: Database) -> tuple[str | None, str | None]:
     before = await revision(database)
     async with database.engine.begin() as connection:
         await connection.run_sync(lambda sync: command.upgrade(config(sync, database.keyring), "head"))
-    return before, await revision(database)
+    after = await revision(database)
+    if before is not None and before != after:
+        await database.compact()  # what a step has sealed must not stay in free pages as it was
+    return before, after

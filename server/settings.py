@@ -44,6 +44,9 @@ class Settings(BaseSettings):
     database_url: SecretStr = Field(
         SecretStr(""), description="Database as a SQLAlchemy URL; empty means SQLite in the data directory."
     )
+    keys_dir: Path | None = Field(
+        None, description="Directory of the key files; empty means “keys” in the data directory. Back it up apart."
+    )
     base_url: str = Field("http://localhost:8080", description="The address people open, without a path.")
     other_origins: Words = Field(
         [], description="Further addresses under which browsers may open the same server, with commas between."
@@ -172,6 +175,11 @@ class Settings(BaseSettings):
         """The database as a SQLAlchemy URL."""
         given = self.database_url.get_secret_value()
         return given or f"sqlite+aiosqlite:///{self.data_dir / 'poruch.sqlite3'}"
+
+    @property
+    def keys_folder(self) -> Path:
+        """Where the key files are."""
+        return self.keys_dir or self.data_dir / "keys"
 
     @property
     def secure(self) -> bool:

@@ -23,6 +23,7 @@ from server.cases.words import role_label
 from server.demo import DemoLinks, build_demo
 from server.http.context import DATABASE
 from server.locking import only_server
+from server.opening import refuse_other_keys
 from server.settings import Settings, SettingsError, load
 
 MARK = "demo"
@@ -69,6 +70,7 @@ async def _serve(wish: Wish, settings: Settings, opened: socket.socket) -> None:
     app = build(settings, keys)
     await refuse_real_organisation(app[DATABASE], settings.data_dir)
     await schema.upgrade(app[DATABASE])
+    await refuse_other_keys(app[DATABASE])
     (settings.data_dir / MARK).touch()
     links = await build_demo(app[DATABASE], settings, keys)
     context = tls.context(settings.tls_cert, settings.tls_key) if settings.tls_cert and settings.tls_key else None
