@@ -13,7 +13,7 @@ from consent.database import Database
 from consent.events import Tag
 from consent.ledger import SYSTEM, append, seat_actor
 from consent.spool import Kept, Spool
-from consent.tables import Base, SpooledFact
+from consent.tables import Base, SpooledFact, UtcDateTime
 from rooms import tables
 from rooms.effects import Effect, Ended, Record
 from rooms.journal import EndedHook
@@ -105,7 +105,7 @@ def _columns(row: Base) -> dict[str, Any]:
 
 
 def _row(kind: type[Row], columns: dict[str, Any]) -> Row:
-    times = {column.key for column in kind.__table__.columns if column.type.python_type is datetime}
+    times = {column.key for column in kind.__table__.columns if isinstance(column.type, UtcDateTime)}
     return kind(
         **{
             name: datetime.fromisoformat(value) if name in times and value is not None else value

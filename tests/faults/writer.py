@@ -40,7 +40,7 @@ async def write(database: Database, fact: str, kept_id: str | None = None) -> No
             if await session.get(SpooledFact, kept_id) is not None:
                 return
             session.add(SpooledFact(id=kept_id, at=datetime.now(UTC)))
-        await session.execute(text("INSERT INTO facts VALUES (:fact)"), {"fact": fact})
+        await session.execute(text("INSERT INTO facts (fact) VALUES (:fact)"), {"fact": fact})
         append(session, Tag.JOINED, actor="seat:1", case_id=CASE, session_id=fact, details={"fact": fact})
 
 

@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from consent.database import Database
 from consent.events import Tag
 from consent.ledger import Entry
+from consent.spool import Spool
 from consent.tables import Base
 from media.pool import MediaPool
 from rooms.plan import MeetingPlan
@@ -167,12 +168,13 @@ class House:
     people: list[Person] = field(default_factory=list)
     ended: list[tuple[str, datetime]] = field(default_factory=list)
     origins: frozenset[str] = frozenset()
+    spool: Spool | None = None
 
     async def start(self) -> None:
         """Make the tables where they are missing, and serve."""
         async with self.database.engine.begin() as connection:
             await connection.run_sync(Base.metadata.create_all)
-        self.rooms = Rooms(self.database, self.pool, self._load, ended=self._ended, clock=self.clock)
+        self.rooms = Rooms(self.database, self.pool, self._load, ended=self._ended, clock=self.clock, spool=self.spool)
         self.pool.on_event = self.rooms.on_media
         self.gateway = Gateway(self.rooms, KEY, english, origins=self.origins, default_language="en")
         app = web.Application()
