@@ -46,9 +46,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     except PermissionError as error:
         print(f"This user may not use {error.filename}. Run as the server's user, or set data_dir.", file=sys.stderr)
         return 2
-    except DatabaseBusy:
-        print("Somebody else is using the database. Stop the server first.", file=sys.stderr)
-        return 2
     except (OperationalError, ConnectionError) as error:
         print(f"The database cannot be reached or used: {type(error).__name__}.", file=sys.stderr)
         return 2
@@ -147,6 +144,8 @@ async def _upgrade(settings: Settings) -> tuple[str | None, str | None]:
     database = open_database(settings)
     try:
         return await schema.upgrade(database)
+    except DatabaseBusy:
+        raise SettingsError("Somebody else is using the database. Stop the server, then do this again.") from None
     finally:
         await database.close()
 

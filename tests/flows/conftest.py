@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 from aiohttp import ClientResponse, ClientSession, CookieJar, web
 from aiohttp.test_utils import TestClient, TestServer
+from pydantic import SecretStr
 from yarl import URL
 
 from consent.database import Database
@@ -69,12 +70,13 @@ class Person:
 
 
 @pytest.fixture
-def settings(tmp_path: Path) -> Settings:
+def settings(tmp_path: Path, database_url: str) -> Settings:
     """Settings of a small server on a free port; override this fixture to change them."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
     return Settings(
         data_dir=tmp_path / "data",
+        database_url=SecretStr(database_url),
         base_url=f"http://127.0.0.1:{port}",
         listen_port=port,
         media_listen="127.0.0.1",

@@ -53,6 +53,7 @@ def key_files(settings: Settings, ending: str = ".key") -> set[str]:
     return {file.name for file in settings.keys_folder.iterdir() if file.name.endswith(ending)}
 
 
+@pytest.mark.embedded
 async def test_a_rotation_puts_every_key_under_a_new_one_and_keeps_the_old_file_for_old_backups(
     settings: Settings, tmp_path: Path
 ) -> None:
@@ -130,6 +131,7 @@ async def test_several_keys_without_a_word_which_is_in_use_are_refused(settings:
         open_database(settings)
 
 
+@pytest.mark.embedded
 async def test_a_backup_holds_no_key_and_reads_nothing_without_it(settings: Settings, tmp_path: Path) -> None:
     case_id = await one_case(settings)
     [name] = key_files(settings)
@@ -150,6 +152,7 @@ async def test_a_backup_holds_no_key_and_reads_nothing_without_it(settings: Sett
     assert await alias_of(thief, case_id) == "Калина"
 
 
+@pytest.mark.embedded
 async def test_what_was_plain_before_is_sealed_by_the_migration(settings: Settings) -> None:
     secrets.load(settings.data_dir)
     database = open_database(settings)

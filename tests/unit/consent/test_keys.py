@@ -139,6 +139,7 @@ async def test_it_says_which_file_is_missing_when_the_folder_holds_other_keys(tm
 # --- sealed columns
 
 
+@pytest.mark.embedded
 async def test_nothing_personal_lies_in_the_file_as_text(database: Database, tmp_path: Path) -> None:
     async with database.write() as session:
         manager = await hire(session, Role.CASE_MANAGER)
@@ -294,6 +295,7 @@ async def test_a_list_is_one_entry_for_each_case(database: Database) -> None:
             await keys.open_cases(session, service.reader_of(stranger), [first])
 
 
+@pytest.mark.embedded
 async def test_a_database_without_its_teams_opens_nothing(tmp_path: Path, database: Database) -> None:
     manager, case_id = await one_case(database)
     blind = Database.in_file(tmp_path / "test.sqlite3")
