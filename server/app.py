@@ -21,7 +21,7 @@ from server.erasure import views as erasure
 from server.evidence import views as evidence
 from server.files import DIST
 from server.health import DRAIN, Drain
-from server.http import cors, csrf, problems, security
+from server.http import cors, csrf, problems, security, uploads
 from server.http.context import CATALOGS, DATABASE, JINJA, SECRETS, SETTINGS, TEAM_ROLE
 from server.http.guard import RefusalRecorder
 from server.http.limits import LIMITS, Limits
@@ -51,6 +51,7 @@ def build(settings: Settings, secrets: Secrets) -> web.Application:
             cors.middleware,
             problems.middleware(RefusalRecorder()),
             sign_ins.middleware,
+            uploads.middleware,
             csrf.middleware,
         ],
     )

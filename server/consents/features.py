@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from server.consents import arranging, deciding, entering, papers, representing, views
+from server.consents import arranging, deciding, editing, entering, papers, representing, views
 from server.consents.views import install
 
 __all__ = ["install", "routes"]
@@ -19,4 +19,5 @@ def routes() -> list[web.RouteDef]:
         *entering.routes(),
         *representing.routes(),
         *papers.routes(),
+        *editing.routes(),
     ]

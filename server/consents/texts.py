@@ -22,7 +22,7 @@ from server.consents.tables import NoticeMedia, NoticeRow, NoticeText
 
 BROUGHT = Path(__file__).parent / "notices"
 """The texts that the program brings: one file for each language, one table for each purpose."""
-MAX_MEDIA_BYTES = {"audio": 8 * 1024 * 1024, "sign_video": 48 * 1024 * 1024}
+MAX_MEDIA_BYTES = {"audio": 8 * 1024 * 1024, "sign_video": 24 * 1024 * 1024}
 TYPES: Mapping[str, Mapping[bytes, str]] = {
     "audio": {b"OggS": "audio/ogg", b"ID3": "audio/mpeg", b"\xff\xfb": "audio/mpeg", b"RIFF": "audio/wav"},
     "sign_video": {b"\x1aE\xdf\xa3": "video/webm", b"ftyp": "video/mp4"},

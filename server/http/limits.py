@@ -32,6 +32,10 @@ RULES = {
     "consent": Rule(60, 60),
     "device": Rule(30, 30),
     "vault": Rule(60, 60),
+    "upload": Rule(30, 10),
+    "person": Rule(60, 60),
+    "person_pin": Rule(8, 2),
+    "consent_media": Rule(240, 240),
 }
 """One rule for each thing that is limited; a household or an office shares one address, so these are not tight."""
 
