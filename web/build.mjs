@@ -161,7 +161,7 @@ const define = {
   PORUCH_E2EE_WORKERS: JSON.stringify(await workers()),
   PORUCH_TEST_BUILD: JSON.stringify(forTests),
 };
-const scripts = ["client/call.ts", "client/site.ts", "client/devices-page.ts", "client/demo-page.ts", "client/appointment-page.ts"];
+const scripts = ["client/call.ts", "client/site.ts", "client/devices-page.ts", "client/demo-page.ts", "client/appointment-page.ts", "client/person-page.ts", "client/verify-page.ts"];
 const styles = ["styles/site.css", "styles/call.css", "styles/print.css"];
 await bundle([...scripts, ...styles, ...(forTests ? ["../tests/browser/encryption_page.ts"] : [])], define);
 
