@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from server import files, health, live, logs, metrics
+from server import files, health, live, logs, metrics, purge
 from server.accounts import admin
 from server.accounts import demo as demo_sign_in
 from server.accounts import sessions as sign_ins
@@ -30,15 +30,19 @@ from server.i18n import Catalogs
 from server.metrics import METRICS, Metrics
 from server.opening import open_database
 from server.seats import views as seats
+from server.person import managing as person_pages
+from server.person import views as person
 from server.secrets import Secrets
 from server.sessions import views as records
 from server.settings import ROOT, Settings
+from server.supervision import notices
+from server.supervision import views as supervision
 from server.vault import views as vault
 
 WEB = ROOT / "web"
 MAX_BODY = 256 * 1024
-PAGES = (files, health, metrics, accounts, admin, cases, appointments, invitations, devices, records)
-FEATURES = (*PAGES, erasure, consents, seats, device_api, vault, evidence)
+PAGES = (files, health, metrics, accounts, admin, cases, appointments, invitations, devices, records, supervision)
+FEATURES = (*PAGES, erasure, consents, person, person_pages, seats, device_api, vault, evidence)
 
 
 def build(settings: Settings, secrets: Secrets) -> web.Application:
@@ -53,6 +57,7 @@ def build(settings: Settings, secrets: Secrets) -> web.Application:
             sign_ins.middleware,
             uploads.middleware,
             csrf.middleware,
+            notices.middleware,
         ],
     )
     app[SETTINGS] = settings
@@ -73,4 +78,5 @@ def build(settings: Settings, secrets: Secrets) -> web.Application:
         app.add_routes(demo_sign_in.routes())
     consents.install(app)
     live.compose(app)
+    purge.install(app)
     return app

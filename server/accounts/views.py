@@ -54,7 +54,9 @@ def home_of(role: Role) -> str:
     may = TABLE[role]
     if Action.MANAGE_ACCOUNTS in may:
         return "/admin/accounts"
-    return "/sessions" if may.get(Action.READ_RECORD) is Reach.EVERYWHERE else "/today"
+    if Action.SUPERVISE in may:
+        return "/supervision"
+    return "/inspection" if may.get(Action.READ_RECORD) is Reach.NAMED else "/today"
 
 
 def inside(address: str) -> str | None:

@@ -54,6 +54,8 @@ MEDIA: web.AppKey[MediaPool] = web.AppKey("media")
 TEAM_ROLE: web.AppKey[TeamRole] = web.AppKey("team_role")
 
 SIGNED_IN: web.RequestKey[SignedIn] = web.RequestKey("signed_in")
+WAITING = web.RequestKey("waiting", int)
+"""How many things wait for this person to look at them; shown on every page."""
 REQUEST_ID = web.RequestKey("request_id", str)
 
 

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from consent import ledger
 from consent.events import Tag
 from consent.keys import Reader
-from consent.policy import Action, allows
+from consent.policy import Action, Grant, allows
 from server.http.context import DATABASE, SIGNED_IN, TEAM_ROLE, SignedIn
 from server.http.errors import Forbidden, SignInNeeded, wants_json
 
@@ -40,10 +40,12 @@ async def allowed(request: web.Request, session: AsyncSession, action: Action, c
     """Whether the signed-in person may do this; for what a page offers. Writes nothing."""
     signed_in = account(request)
     on_team = case_id is not None and await request.app[TEAM_ROLE](session, signed_in.id, case_id) is not None
+    grant = None
     if case_id is None:
-        # Without a case there is no team to be outside of: lists show only what is the person's own.
+        # Without a case there is no team to be outside of: lists show only what is the person's own, or named to them.
         on_team = action in {Action.LIST_CASES, Action.READ_RECORD}
-    return allows(signed_in.role, action, on_team=on_team)
+        grant = Grant.INSPECTION if action is Action.READ_RECORD else None
+    return allows(signed_in.role, action, on_team=on_team, grant=grant)
 
 
 async def require(request: web.Request, session: AsyncSession, action: Action, case_id: str | None = None) -> SignedIn:

@@ -32,6 +32,7 @@ RULES = {
     "consent": Rule(60, 60),
     "device": Rule(30, 30),
     "vault": Rule(60, 60),
+    "emergency": Rule(6, 1),
     "upload": Rule(30, 10),
     "person": Rule(60, 60),
     "person_pin": Rule(8, 2),

@@ -87,6 +87,16 @@ async def open_session(
     return Opened(session_id, case, appointment, contact, entrance)
 
 
+async def of_case(session: AsyncSession, session_id: str, case: Case, entrance: Entrance) -> Opened:
+    """One session of a case that is open already. Raises NotFound for another case's."""
+    appointment = await session.get(Appointment, session_id)
+    contact = None if appointment else await session.get(Contact, session_id)
+    found = appointment or contact
+    if found is None or found.case_id != case.id:
+        raise NotFound
+    return Opened(session_id, case, appointment, contact, entrance)
+
+
 async def read(session: AsyncSession, opened: Opened, now: datetime) -> Whole:
     """Everything about an open session. Raises LedgerBroken."""
     entries = await ledger.entries(session, opened.entrance.key, session_id=opened.id)

@@ -14,6 +14,7 @@ from consent.keys import Purpose
 from consent.policy import Action, Reach, Role, reach
 from server.cases.service import MANAGERS
 from server.cases.tables import Case
+from server.consents.words import PURPOSES
 from server.http.context import SignedIn, database
 from server.http.errors import NotFound
 from server.http.guard import account, require
@@ -118,7 +119,7 @@ def _may(opened: Opened) -> dict[str, bool]:
 
 def _sentence(moment: Moment, _: Translator, *, why: bool) -> str:
     text = words.sentence(moment, _)
-    purpose = words.PURPOSES.get(str(moment.details.get("purpose")))
+    purpose = PURPOSES.get(str(moment.details.get("purpose")))
     return f"{text}: {_(purpose)}" if why and purpose and moment.tag in words.ABOUT_CONSENT else text
 
 

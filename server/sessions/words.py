@@ -7,7 +7,6 @@ from datetime import timedelta
 from typing import Any
 
 from consent.events import Tag
-from consent.notices import Purpose
 from server.i18n import N_, Translator
 from server.sessions.picture import Shape
 from server.sessions.record import Moment, Outcome, Phase
@@ -58,18 +57,6 @@ IN_WAITING_ROOM: Mapping[Tag, str] = {
     Tag.RETURNED: N_("%(name)s came back to the waiting room"),
     Tag.LEFT: N_("%(name)s left the waiting room"),
 }
-PURPOSES: Mapping[str, str] = {
-    Purpose.VIDEO: N_("video consultation"),
-    Purpose.EXPLAIN: N_("a talk so that things can be explained"),
-    Purpose.SHARING: N_("another service is present and hears personal data"),
-    Purpose.INTERPRETER: N_("an interpreter is present"),
-    Purpose.HELPER: N_("a helper is present"),
-    Purpose.REPRESENTATIVE: N_("a representative acts for the person"),
-    Purpose.CONTACT: N_("contact through a channel"),
-    Purpose.JOINING: N_("somebody joins in the middle"),
-    Purpose.SUPERVISION: N_("a supervisor is present"),
-}
-"""What consents are about; told only to those who may know why somebody took one back."""
 ABOUT_CONSENT = frozenset({Tag.CONSENT_GIVEN, Tag.CONSENT_REFUSED, Tag.CONSENT_WITHDRAWN, Tag.CONSENT_CONFIRMED})
 READ_FOR: Mapping[str, str] = {
     "listed": N_("saw it in a list"),

@@ -12,6 +12,7 @@ import {
   createAll,
 } from "govuk-frontend";
 import { startRefreshing } from "./refresh";
+import { startWaiting } from "./waiting";
 
 function startComponents(): void {
   document.body.classList.add("js-enabled", "govuk-frontend-supported");
@@ -114,3 +115,4 @@ addOwnTimes();
 startPrinting();
 startExit();
 startRefreshing(addOwnTimes);
+startWaiting();
