@@ -27,11 +27,11 @@ class Form:
 
     @classmethod
     async def read(cls, request: web.Request) -> Form:
-        """The form of a POST; file fields are left out."""
+        """The form of a POST; file fields are left out, and so are NULs, which PostgreSQL does not store in a text."""
         raw: dict[str, list[str]] = {}
         for name, value in (await request.post()).items():
             if isinstance(value, str):
-                raw.setdefault(name, []).append(value)
+                raw.setdefault(name, []).append(value.replace("\0", ""))
         return cls(raw)
 
     @classmethod

@@ -40,6 +40,8 @@ def middleware(record_refusal: Callable[[web.Request, Forbidden], Awaitable[None
     @web.middleware
     async def errors(request: web.Request, handler: Handler) -> web.StreamResponse:
         try:
+            if "\0" in request.path or "%00" in request.query_string:
+                raise NotFound  # PostgreSQL keeps no such text, so nothing can be named by it
             return await handler(request)
         except web.HTTPException as error:
             problem = _from_aiohttp(error)

@@ -138,6 +138,8 @@ async def test_a_confirmed_erasure_leaves_nothing_to_read_and_an_entry_without_c
         await keys.open_case(session, keys.SYSTEM, other, Purpose.SYSTEM)
         assert (await session.get_one(Case, other)).alias == "Барвінок"
     assert wrapped is not None
+    if settings.database_url.get_secret_value():
+        return  # what PostgreSQL keeps in its files and logs is its administrator's
     on_disk = b"".join(file.read_bytes() for file in settings.data_dir.iterdir() if file.is_file())
     assert case_id.encode() in on_disk
     assert wrapped not in on_disk, "the wrapped key is still in the database's file or its log"
