@@ -18,6 +18,7 @@ from tests.support import curious_server, curious_worker
 from tests.support.chromium import ChromiumPage
 from tests.support.curious import Tap, findings
 from tests.support.demo import ROOT, Demo
+from tests.support.eavesdrop import PHRASE
 from tests.support.page import Page, until
 from tests.support.walk import (
     DESK,
@@ -95,27 +96,32 @@ async def _flows(tap: Tap, people: int, since: int = 0) -> set[str]:
     return found
 
 
-# Transforms of senders are attached only once pictures have been made; `late.sent` says how many packets had left by
-# then. Some more pictures, and the watchdog would end the call.
-LATE = """(() => {
+# Transforms of senders are attached only once pictures were made or packets have left; `late.sent` says how many packets had left by
+# then. `claimed` is a browser that says of a transform that it were at work although it is not.
+LATE = """((claimed) => {
   const total = async field => {
     let sum = 0;
-    for (const connection of witness.connections)
+    for (const connection of witness.connections.filter(one => one.connectionState !== 'closed'))
       for (const line of (await connection.getStats()).values())
         if (line.type === 'outbound-rtp') sum += line[field] ?? 0;
     return sum;
   };
-  window.late = {attached: 0, sent: 0, packets: () => total('packetsSent')};
-  const {set} = Object.getOwnPropertyDescriptor(RTCRtpSender.prototype, 'transform');
+  window.late = {asked: 0, attached: 0, sent: 0, packets: () => total('packetsSent')};
+  const {get, set} = Object.getOwnPropertyDescriptor(RTCRtpSender.prototype, 'transform');
+  const asked = new Map();
   Object.defineProperty(RTCRtpSender.prototype, 'transform', {
+    get() { return claimed ? asked.get(this) : get.call(this); },
     async set(value) {
-      while (await total('framesEncoded') < 5) await new Promise(done => setTimeout(done, 20));
+      late.asked++;
+      asked.set(this, value);
+      while (await total('framesEncoded') < 10 && await late.packets() < 60)
+        await new Promise(done => setTimeout(done, 20));
       late.sent = Math.max(late.sent, await late.packets());
       late.attached++;
       set.call(this, value);
     }
   });
-})()"""
+})"""
 
 
 async def test_what_people_get_holds_no_way_around_the_encryption(tmp_path: Path) -> None:
@@ -141,6 +147,7 @@ async def test_without_encryption_the_server_sees_and_hears_both_browsers(
     for each in found.values():
         assert each.decoded >= 0.95 * each.seen
         assert each.unsealed >= 0.8 * each.seen
+    assert all(each.revealed > 0 for each in found.values()), found
 
 
 async def test_with_encryption_it_never_sees_or_hears_anything(
@@ -206,20 +213,45 @@ async def test_with_encryption_it_never_sees_or_hears_anything(
     assert all((each.decoded, each.unsealed) == (0, 0) for each in found.values()), found
 
 
-async def test_a_transform_that_comes_too_late_lets_nothing_out_of_chromium(
-    demo: Demo, tap: Tap, in_chromium: MakeChromiumPerson
+async def _person(browser: str, in_chromium: MakeChromiumPerson, in_firefox: MakeFirefoxPerson) -> Page:
+    return await (in_chromium if browser == "chromium" else in_firefox)("client", viewport=PHONE)
+
+
+@pytest.mark.parametrize("browser", ["chromium", "firefox"])
+async def test_where_a_transform_comes_too_late_no_packet_leaves(
+    demo: Demo, tap: Tap, in_chromium: MakeChromiumPerson, in_firefox: MakeFirefoxPerson, browser: str
 ) -> None:
-    # Firefox would: there the proof of the device check, attaching in one task and the watchdog are all there is.
     manager = await in_chromium("case manager", viewport=DESK)
-    client = await in_chromium("client", viewport=PHONE)
+    client = await _person(browser, in_chromium, in_firefox)
     await sign_in(manager, demo, "case_manager")
     meeting = await plan(manager, demo)
     await asyncio.gather(join(manager, meeting.url), arrive(client, meeting.invitation))
     # The device check has had its proof; what goes wrong goes wrong afterwards.
-    await client.run(LATE)
+    await client.run(f"{LATE}(false)")
     await let_in(manager, demo.client)
-    await client.wait_for("late.attached === 2")
-    assert await client.evaluate("late.sent") == 0
+    await client.see("Stopped, because sound or picture would have left this device unlocked")
+    assert await client.evaluate("late.asked") == 1
+    assert await client.evaluate("late.packets()") == 0
+    # The other one's packets come, so the tap is open; and they alone do.
+    assert len(await _flows(tap, 1)) == 1
+    assert len({stream.peer for stream in tap.streams()}) == 1
+
+
+@pytest.mark.parametrize("browser", ["chromium", "firefox"])
+async def test_even_a_browser_that_lies_about_its_transforms_sends_nothing_of_the_person(
+    demo: Demo, tap: Tap, in_chromium: MakeChromiumPerson, in_firefox: MakeFirefoxPerson, browser: str
+) -> None:
+    manager = await in_chromium("case manager", viewport=DESK)
+    client = await _person(browser, in_chromium, in_firefox)
+    await sign_in(manager, demo, "case_manager")
+    meeting = await plan(manager, demo)
+    await asyncio.gather(join(manager, meeting.url), arrive(client, meeting.invitation))
+    await client.run(f"{LATE}(true)")
+    await let_in(manager, demo.client)
+    await client.wait_for("late.attached >= 2")
     await client.wait_for(f"await late.packets() > {AUDIO} || document.body.innerText.includes('Stopped, because')")
+    assert len(await _flows(tap, 1)) >= 1
     found = findings(tap.streams())
-    assert all((each.decoded, each.unsealed) == (0, 0) for each in found.values()), found
+    assert all(each.revealed == 0 for each in found.values()), found
+    # In Chromium nothing has left in the clear; in Firefox black and silence.
+    assert any(each.unsealed > PHRASE for each in found.values()) == (browser == "firefox"), found
