@@ -19,6 +19,7 @@ from tests.support.chromium import ChromiumPage
 from tests.support.curious import Tap, findings
 from tests.support.demo import ROOT, Demo
 from tests.support.eavesdrop import PHRASE
+from tests.support.media_seen import sees
 from tests.support.page import Page, until
 from tests.support.walk import (
     DESK,
@@ -30,6 +31,7 @@ from tests.support.walk import (
     join,
     let_in,
     open_people,
+    picture,
     plan,
     sign_in,
 )
@@ -96,8 +98,8 @@ async def _flows(tap: Tap, people: int, since: int = 0) -> set[str]:
     return found
 
 
-# Transforms of senders are attached only once pictures were made or packets have left; `late.sent` says how many packets had left by
-# then. `claimed` is a browser that says of a transform that it were at work although it is not.
+# Transforms of senders are attached only once pictures were made or packets have left; `late.sent` says how many had left
+# by then. `claimed` is a browser that says of a transform that it were at work although it is not.
 LATE = """((claimed) => {
   const total = async field => {
     let sum = 0;
@@ -177,6 +179,19 @@ async def test_with_encryption_it_never_sees_or_hears_anything(
     for page in (manager, client):
         await page.click("button", "Camera")
     await _flows(tap, 3, mark)
+
+    # Somebody shows their screen.
+    mark = tap.now()
+    await psychologist.click("button", "Screen")
+    await manager.find("button", f"Larger: screen of {demo.name('psychologist')}")
+    await sees(client, picture(f"Screen of {demo.name('psychologist')}"))
+
+    async def of_the_screen() -> bool:
+        pictures = Counter(each.peer for each in tap.streams(mark) if each.kind == "video" and each.seen >= VIDEO)
+        return max(pictures.values(), default=0) == 2
+
+    await until(of_the_screen, "two pictures of one person")
+    await psychologist.click("button", "Stop showing it")
 
     # Pages are loaded again, in both browsers.
     mark = tap.now()

@@ -128,6 +128,7 @@ class Page {
     try {
       await until(connection.snapshots, (state) => state?.you.phase === "waiting", signal);
     } finally {
+      devices.screen.stop();
       for (const part of [screen, quality, sound, guard, session, encryption]) part.stop();
     }
   }

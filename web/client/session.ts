@@ -97,6 +97,7 @@ export class MediaSession {
       encryption.view,
       encryption.paused,
       devices,
+      devices.screen,
       this.muted,
       this.audioOnly,
     ] as Store<unknown>[]) {
@@ -177,6 +178,7 @@ export class MediaSession {
     this.#plant ??= await this.#build(snapshot.room.media_epoch, stay);
     await this.#send(this.#plant, "microphone", this.#devices.value.microphone, this.muted.value);
     await this.#send(this.#plant, "camera", this.#devices.value.camera, false);
+    await this.#send(this.#plant, "screen", this.#devices.screen.value, false);
     await this.#receive(this.#plant, snapshot);
   }
 
