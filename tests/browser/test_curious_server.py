@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import shutil
 import signal
@@ -17,10 +18,14 @@ from tests.browser.conftest import MakeChromiumPerson, MakeFirefoxPerson
 from tests.support import curious_server, curious_worker
 from tests.support.chromium import ChromiumPage
 from tests.support.curious import Tap, findings
+from tests.support.curious_keys import LONGEST, Bag, opened, opens, private_halves, samples
 from tests.support.demo import ROOT, Demo
 from tests.support.eavesdrop import PHRASE
+from tests.support.encrypted import EncryptedPerson
+from tests.support.keys_process import KeysProcess
 from tests.support.media_seen import sees
 from tests.support.page import Page, until
+from tests.support.socket_person import SocketPerson
 from tests.support.walk import (
     DESK,
     PHONE,
@@ -33,6 +38,7 @@ from tests.support.walk import (
     open_people,
     picture,
     plan,
+    sees_and_hears,
     sign_in,
 )
 
@@ -67,7 +73,11 @@ async def demo(request: pytest.FixtureRequest, tap: Tap, tmp_path: Path) -> Asyn
     """A curious server with the client that people get, or with the one that does not encrypt."""
     plain = getattr(request, "param", "") == "plain"
     built = await (_plain_build if plain else _build)(tmp_path / "built")
-    environment = {curious_worker.TAP: str(tap.path), curious_server.DIST: str(built)}
+    environment = {
+        curious_worker.TAP: str(tap.path),
+        curious_server.DIST: str(built),
+        curious_server.HEARD: str(tmp_path / "heard.jsonl"),
+    }
     server = await Demo.start(tmp_path / "data", environment=environment, module="tests.support.curious_server")
     yield server
     assert await server.stop() == 0, server.log.read_text()
@@ -98,8 +108,8 @@ async def _flows(tap: Tap, people: int, since: int = 0) -> set[str]:
     return found
 
 
-# Transforms of senders are attached only once pictures were made or packets have left; `late.sent` says how many had left
-# by then. `claimed` is a browser that says of a transform that it were at work although it is not.
+# Transforms of senders are attached only once pictures were made or packets have left. `claimed` is a browser that says
+# of a transform that it were at work although it is not.
 LATE = """((claimed) => {
   const total = async field => {
     let sum = 0;
@@ -226,6 +236,73 @@ async def test_with_encryption_it_never_sees_or_hears_anything(
     found = findings(tap.streams())
     assert len(found) >= 6
     assert all((each.decoded, each.unsealed) == (0, 0) for each in found.values()), found
+
+
+def _held(demo: Demo, heard: Path) -> Bag:
+    """Everything that the server has: what was said to it and by it, its database, its keys."""
+    bag = Bag()
+    for line in heard.read_text().splitlines():
+        bag.add(json.loads(line))
+    for path in demo.data.rglob("*"):
+        if path.suffix in {".db", ".sqlite", ".sqlite3"}:
+            bag.add_database(path)
+        elif path.is_file() and path.stat().st_size < LONGEST:
+            bag.add(path.read_bytes())
+    bag.add(demo.links)
+    return bag
+
+
+async def test_no_key_and_no_message_that_it_ever_held_opens_a_frame(
+    demo: Demo, tap: Tap, tmp_path: Path, in_chromium: MakeChromiumPerson
+) -> None:
+    manager = await in_chromium("case manager", viewport=DESK)
+    await sign_in(manager, demo, "case_manager")
+    meeting = await plan(manager, demo)
+    await join(manager, meeting.url)
+    process = await KeysProcess.start()
+    person = await SocketPerson.come(meeting.invitation)
+    await let_in(manager, demo.client)
+    await person.until(lambda state: state["you"]["phase"] == "in")
+    client = await EncryptedPerson.start(person, meeting.invitation, process)
+    await client.has_keys()
+    await client.media.load()
+    for kind in ("audio", "video"):
+        await client.media.publish(kind)
+    await sees_and_hears(manager, demo.client)
+    await manager.click("button", "Chat")
+    await manager.fill("Write a message", "Something to keep")
+    await manager.press("Enter")
+    await client.member.until(lambda: client.member.messages)
+    # The only host's worker begins anew, and with it the group: all keys change.
+    frames = client.member.frames
+    before = frames.base_key()
+    await manager.evaluate(f"{ENCRYPTION}.stay.value.crypto.close()")
+    await client.member.until(lambda: frames.sending is not None and frames.base_key() != before)
+    await sees_and_hears(manager, demo.client)
+    mark = tap.now()
+    await _flows(tap, 2, mark)
+
+    heard = tmp_path / "heard.jsonl"
+    for event in ("mls.key_package", "mls.commit", "mls.welcome", "mls.message", "mls.forwarded"):
+        assert event in heard.read_text()
+    bag = _held(demo, heard)
+    assert len(bag.pieces(32)) > 20_000
+    for since in (0, mark):
+        wanted = samples(tap.streams(since))
+        assert len({peer for peer, _ in wanted}) == 2
+        assert opens(bag, wanted) == {}
+    assert private_halves(bag) == set()
+
+    # The same search finds what a participant knows, and with it at least 95 % of the frames open.
+    newest = samples(tap.streams(mark))
+    secret = frames.base_key()
+    bag.add(os.urandom(7) + secret + os.urandom(7))
+    assert opens(bag, newest) == dict.fromkeys(newest, secret)
+    shares = [opened(stream, secret) / stream.seen for stream in tap.streams(mark) if stream.seen >= VIDEO]
+    assert len(shares) == 4
+    assert all(share >= 0.95 for share in shares), shares
+    await client.leave()
+    await process.close()
 
 
 async def _person(browser: str, in_chromium: MakeChromiumPerson, in_firefox: MakeFirefoxPerson) -> Page:
