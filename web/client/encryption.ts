@@ -113,7 +113,7 @@ export class Encryption {
       const { oneself, trust, curves, mayRaise } = await this.#prepare();
       const crypto = await CallCrypto.start(oneself, trust, curves);
       if (this.#stopped || entry !== this.#connection.entries.value) crypto.close();
-      else this.#begin(entry, crypto, mayRaise);
+      else this.#begin(entry, crypto, mayRaise, oneself.certificate !== null);
       this.#failures = 0;
     } catch (error) {
       if (error instanceof CredentialError) return this.halt(error.code);
@@ -137,8 +137,9 @@ export class Encryption {
     }
   }
 
-  #begin(entry: number, crypto: CallCrypto, mayRaise: boolean): void {
+  #begin(entry: number, crypto: CallCrypto, mayRaise: boolean, certified: boolean): void {
     const group = new CallGroup(this.#connection, crypto, mayRaise, {
+      certified,
       heard: (message) => this.message.set(message),
       renew: () => this.#renew(),
       known: this.#known,
