@@ -47,10 +47,14 @@ class Peer:
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One leaf. ``conn`` is None while its page is away; ``acked`` is the newest epoch whose keys it has installed."""
+    """One leaf. ``conn`` is None while its page is away; ``acked`` is the newest epoch whose keys it has installed.
+
+    ``leads``: its role may host, and it has begun the group, committed, or said that the organisation has certified it.
+    """
 
     seat: str
     conn: str | None
+    leads: bool
     acked: int = -1
 
 
@@ -60,6 +64,7 @@ class Pending:
 
     key_package: str
     since: datetime
+    certified: bool
 
 
 @dataclass(slots=True)
@@ -114,12 +119,12 @@ class Delivery:
 
     # what a connection asks for
 
-    def key_package(self, conn: str, key_package: str, now: datetime) -> None:
+    def key_package(self, conn: str, key_package: str, now: datetime, *, certified: bool = False) -> None:
         """Wait to be added; a later key package replaces an earlier one of the same connection."""
         peer = self._peer(conn)
         if not peer.packages.take(now.timestamp()):
             raise ProtocolError("too_many_requests")
-        self._pending[conn] = Pending(key_package, now)
+        self._pending[conn] = Pending(key_package, now, certified)
 
     def create(self, conn: str, group: str) -> list[Send]:
         """Begin the room's first group with this connection's leaf alone."""
@@ -129,12 +134,15 @@ class Delivery:
         return self._begin(conn, peer, group)
 
     def replace(self, conn: str, old: str, group: str) -> list[Send]:
-        """Begin another group, because the old one has no connected member left who may commit."""
+        """Begin another group, because the old one has no connected member left who leads it.
+
+        Others refuse a group that no certified device has begun; who only claims to lead stands in the way.
+        """
         peer = self._committer(conn)
         present = self._present(old)
         if group == old:
             raise ProtocolError("group_exists")
-        if any(each.conn != conn and self._may_commit(each) for each in present.members.values()):
+        if any(each.conn not in {conn, None} and each.leads for each in present.members.values()):
             raise ProtocolError("group_led")
         return self._begin(conn, peer, group)
 
@@ -169,10 +177,11 @@ class Delivery:
         sends = [Send(each, "mls.committed", news) for each in told if each is not None]
         for seat in leaving:
             del present.members[seat]
+        present.members[peer.seat] = replace(present.members[peer.seat], leads=True)
         for each in added:
             joined = joining[each.seat]
-            del self._pending[joined]
-            present.members[each.seat] = Member(each.seat, joined)
+            leads = self._pending.pop(joined).certified and self._peers[joined].may_commit
+            present.members[each.seat] = Member(each.seat, joined, leads)
             welcome = mls.MlsWelcome(group=group, epoch=present.epoch, welcome=each.welcome, by=peer.seat)
             sends.append(Send(joined, "mls.welcome", welcome))
         return sends
@@ -213,7 +222,7 @@ class Delivery:
             epoch=group.epoch if group else 0,
             ready=group.ready if group and group.ready >= 0 else None,
             members=tuple(
-                mls.MlsMember(seat=each.seat, live=each.conn is not None)
+                mls.MlsMember(seat=each.seat, live=each.conn is not None, leads=each.leads)
                 for each in (group.members.values() if group else ())
             ),
             pending=tuple(
@@ -229,7 +238,7 @@ class Delivery:
 
     def _begin(self, conn: str, peer: Peer, group: str) -> list[Send]:
         self._pending.pop(conn, None)
-        self.group = Group(group, members={peer.seat: Member(peer.seat, conn)})
+        self.group = Group(group, members={peer.seat: Member(peer.seat, conn, leads=True)})
         return []
 
     def _settle(self) -> list[Send]:
@@ -245,19 +254,16 @@ class Delivery:
         return [Send(each.conn, "mls.epoch_ready", news) for each in live if each.conn is not None]
 
     def _first_committer(self) -> str | None:
-        """A hint: the first connected member who may commit and whom nothing that is to be done concerns."""
+        """A hint: the first connected member who leads and whom nothing that is to be done concerns."""
         if self.group is None:
             return None
         concerned = {self._peers[each].seat for each in self._pending}
         able = [
             (self._peers[each.conn].order, each.seat)
             for each in self.group.members.values()
-            if each.conn is not None and self._may_commit(each) and each.seat not in concerned
+            if each.conn is not None and each.leads and each.seat not in concerned
         ]
         return min(able)[1] if able else None
-
-    def _may_commit(self, member: Member) -> bool:
-        return member.conn is not None and self._peers[member.conn].may_commit
 
     def _peer(self, conn: str) -> Peer:
         peer = self._peers.get(conn)

@@ -101,7 +101,7 @@ class Groups:
     async def _key_package(self, caller: Caller, message: mls.MlsKeyPackage) -> Reply:
         hall, now = self._hall(caller), self._rooms.clock()
         async with hall.lock:
-            hall.delivery.key_package(caller.conn, message.keyPackage, now)
+            hall.delivery.key_package(caller.conn, message.keyPackage, now, certified=message.certified)
             await self._tell(hall, [])
         return {}
 

@@ -31,9 +31,10 @@ Message = Annotated[str, StringConstraints(max_length=MESSAGE, pattern=_BINARY)]
 
 
 class MlsKeyPackage(Received):
-    """Wish to be added to the group."""
+    """Wish to be added to the group. ``certified`` is what the device says of itself; the server cannot tell."""
 
     keyPackage: KeyPackage  # noqa: N815 - names of the wire are written as the client writes them
+    certified: bool = False
 
 
 class MlsCreate(Received):
@@ -98,10 +99,11 @@ class MlsEpoch(Sent):
 
 
 class MlsMember(Sent):
-    """One leaf of the group; ``live`` says whether the page that holds it is connected."""
+    """One leaf of the group; ``live`` says whether its page is connected, ``leads`` whether it adds and removes."""
 
     seat: Id
     live: bool
+    leads: bool
 
 
 class MlsPending(Sent):

@@ -53,9 +53,10 @@ async def trust(request: web.Request) -> web.Response:
     async with database(request).read() as session:
         key = await service.organisation(session)
         revoked = await service.revoked(session)
+        for_good = await service.revoked(session, for_good=True)
     organisation = {"key": key.public_key, "fingerprint": key.fingerprint} if key else None
     return web.json_response(
-        {"organisation": organisation, "revoked": list(revoked)},
+        {"organisation": organisation, "revoked": list(revoked), "for_good": list(for_good)},
         headers={"Cache-Control": f"public, max-age={TRUST_FOR_S}"},
     )
 

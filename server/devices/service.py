@@ -217,12 +217,16 @@ async def by_fingerprint(session: AsyncSession, name: str, now: datetime) -> Kno
     return found[0] if found else None
 
 
-async def revoked(session: AsyncSession) -> Sequence[str]:
-    """Fingerprints of devices that count no more, those of disabled accounts too."""
+async def revoked(session: AsyncSession, *, for_good: bool = False) -> Sequence[str]:
+    """Fingerprints of devices that count no more, those of disabled accounts too, who may be enabled again.
+
+    ``for_good``: without those, as browsers remember what can never be taken back.
+    """
+    gone = Device.revoked_at.is_not(None)
     chosen = (
         select(Device.fingerprint)
         .join(Account, Account.id == Device.account_id)
-        .where(or_(Device.revoked_at.is_not(None), Account.disabled_at.is_not(None)))
+        .where(gone if for_good else or_(gone, Account.disabled_at.is_not(None)))
     )
     return (await session.scalars(chosen.order_by(Device.fingerprint))).all()
 

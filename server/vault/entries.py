@@ -11,12 +11,12 @@ from server.devices.certificates import Certificate
 from server.devices.signatures import canon, from_base64url, verify
 
 LABEL = "poruch vault"
-MAX_BODY = 32 * 1024
+MAX_BODY = 48 * 1024
 MAX_RECIPIENTS = 100
 APPOINTMENT = "appointment"
 _POINT = 65
-_SEALED = 16 + 16
-"""A secret and the tag of AES-GCM."""
+_SEALED = {16 + 16, 128 + 16}
+"""A secret, or a secret with a name, and the tag of AES-GCM."""
 
 Id = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{16}$")]
 
@@ -36,16 +36,16 @@ class Strict(BaseModel):
 
 
 class Sealed(Strict):
-    """The secret for one device: HPKE's encapsulated key, and 16 bytes with their tag."""
+    """The secret for one device: HPKE's encapsulated key, and 16 or 128 bytes with their tag."""
 
     to: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{43}$")]
     enc: Annotated[str, StringConstraints(max_length=100)]
-    ciphertext: Annotated[str, StringConstraints(max_length=100)]
+    ciphertext: Annotated[str, StringConstraints(max_length=200)]
 
     @model_validator(mode="after")
     def _lengths(self) -> Self:
-        if len(from_base64url(self.enc)) != _POINT or len(from_base64url(self.ciphertext)) != _SEALED:
-            raise ValueError("not a sealed secret of 16 bytes")
+        if len(from_base64url(self.enc)) != _POINT or len(from_base64url(self.ciphertext)) not in _SEALED:
+            raise ValueError("not a sealed secret")
         return self
 
 

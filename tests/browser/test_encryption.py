@@ -315,6 +315,14 @@ async def test_a_spoken_code_verifies_a_device_and_two_wrong_ones_stop_the_call(
     await client.click("button", "None of these")
     await asyncio.gather(manager.see("The code does not match"), client.see("Sound and picture are paused."))
     await client.wait_for("document.querySelectorAll('audio').length === 0")
+    # A reload forgets neither the pause nor that one attempt is gone.
+    _, epoch = await _agree(manager, client)
+    await client.reload()
+    await is_in(client)
+    await client.see("Stopped, because the spoken code did not match")
+    await manager.wait_for(f"{ENCRYPTION}.view.value?.epoch > {epoch}")
+    await _agree(manager, client)
+    assert await client.evaluate("document.querySelectorAll('audio').length") == 0
     await manager.click("button", "Compare a fresh code")
     assert await _code(manager, client, demo.client) != code
     await client.click_css(".code-dialog .code__choice:not([data-code='" + await _shown(manager) + "'])")
@@ -323,6 +331,13 @@ async def test_a_spoken_code_verifies_a_device_and_two_wrong_ones_stop_the_call(
         await page.wait_for(f"{ENCRYPTION}.stay.value === null && document.querySelectorAll('audio').length === 0")
         await page.click_css(".code-dialog .button--main")
         await page.see("Stopped, because two spoken codes did not match")
+    await client.reload()
+    await client.see("Stopped, because two spoken codes did not match")
+    # Whoever opens the link anew may try once more, and until a code matches nothing flows.
+    await client.goto(meeting.invitation.partition("&s=")[0])
+    await is_in(client)
+    await client.see("Stopped, because the spoken code did not match")
+    assert await client.evaluate(SENT) == 0
 
 
 async def _shown(page: Page) -> str:

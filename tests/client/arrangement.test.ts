@@ -59,6 +59,12 @@ describe("the arrangement", () => {
     assert.deepEqual(arrange(seats, "me", "grid", "b", null).stage, ["b"]);
   });
 
+  it("makes a screen that is shown large, unless something is pinned", () => {
+    const screens = ["a screen"];
+    assert.deepEqual(arrange(seats, "me", "grid", null, "b", screens), { stage: screens, rest: seats });
+    assert.deepEqual(arrange(seats, "me", "speaker", "b", null, screens), { stage: ["b"], rest: ["a screen", "a", "me"] });
+  });
+
   it("forgets a pin on somebody who has gone", () => {
     assert.deepEqual(arrange(seats, "me", "grid", "gone", null), { stage: [], rest: seats });
   });

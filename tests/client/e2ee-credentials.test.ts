@@ -19,10 +19,12 @@ import { FragmentError, parseFragment, reducedFragment, writeFragment } from "..
 import {
   appointmentSubject,
   openEntry,
+  readContent,
   recipientsOf,
   sealEntry,
   seatSubject,
   VaultError,
+  withName,
   type VaultEntry,
   type VaultRefusal,
 } from "../../web/client/e2ee/vault";
@@ -133,6 +135,13 @@ describe("a leaf of somebody with a link", () => {
     assert.equal((await identify(credential, LEAF, trust(), NOW)).standing, "unverified");
   });
 
+  it("has the name that the team has sealed along with the invitation, whatever the server told it", async () => {
+    const credential = await credentialOf(await client("c"), { name: "Somebody Else" });
+    const name = async (by: Trust): Promise<string> => (await identify(credential, LEAF, by, NOW)).name;
+    assert.equal(await name({ ...knowing, names: { c: "Client C" } }), "Client C");
+    assert.equal(await name({ ...knowing, names: { d: "Client D" } }), "Somebody Else");
+  });
+
   it("is unverified when its link carried no secret, and refused when it shows a wrong one", async () => {
     const bare = await credentialOf(await client("c", null));
     assert.equal((await identify(bare, LEAF, knowing, NOW)).standing, "unverified");
@@ -203,6 +212,23 @@ describe("the vault", () => {
     assert.deepEqual(recipientsOf(sealed), [one.device.fingerprint, two.device.fingerprint]);
     for (const { device } of [one, two]) assert.deepEqual(await openEntry(sealed, subject, device, by, NOW), secret);
     await refusesEntry("not_for_me", openEntry(sealed, subject, (await staff("r")).device, by, NOW));
+  });
+
+  it("keeps a name with an invitation's secret, and cuts it between letters", async () => {
+    const one = await staff("p");
+    for (const [name, kept] of [
+      ["Пані Оля", "Пані Оля"],
+      ["Ж".repeat(80), "Ж".repeat(56)],
+      [`${"a".repeat(111)}Ж`, "a".repeat(111)],
+      ["", null],
+    ] as const) {
+      const to = [one.certificate!];
+      const sealed = await sealEntry(subject, withName(secret, name), to, signerOf(one), by, NOW);
+      const opened = readContent(await openEntry(sealed, subject, one.device, by, NOW));
+      assert.deepEqual(opened, { secret, name: kept });
+    }
+    assert.deepEqual(readContent(secret), { secret, name: null });
+    assert.equal(readContent(new Uint8Array(128).fill(255)).name, null);
   });
 
   it("leaves out devices whose certificate does not hold, and refuses to seal to nobody", async () => {

@@ -33,7 +33,7 @@ const state = (change: Partial<DeliveryState>): DeliveryState => ({
   group: "g",
   epoch: 3,
   ready: 3,
-  members: HOSTS.map(({ seat }) => ({ seat, live: true })),
+  members: HOSTS.map(({ seat }) => ({ seat, live: true, leads: true })),
   pending: [],
   committer: null,
   ...change,
@@ -46,7 +46,7 @@ describe("the turn to commit", () => {
   it("is the lowest leaf's, then the next one's", () => assert.deepEqual([of(0), of(1), of(2)], [0, 1, 2]));
   it("passes over whom it concerns", () => assert.equal(of(1, ["a"]), 0));
   it("passes over whoever is not connected", () =>
-    assert.equal(of(1, [], { members: [{ seat: "a", live: false }, { seat: "b", live: true }] }), 0));
+    assert.equal(of(1, [], { members: [{ seat: "a", live: false, leads: true }, { seat: "b", live: true, leads: true }] }), 0));
   it("passes over whoever may not commit", () =>
     assert.equal(turn(state({}), view(member("d", 0, false), HOSTS[1] as Member), HOSTS[1] as Member, new Set()), 0));
 });
@@ -74,10 +74,16 @@ describe("who is added and who goes", () => {
 });
 
 describe("a group is deserted", () => {
-  const people = room("me", { me: ["in", "psychologist"], a: ["in", "psychologist"], d: ["in", "client"] });
-  const members = (live: boolean): DeliveryState =>
-    state({ members: [{ seat: "me", live: true }, { seat: "a", live }, { seat: "d", live: true }] });
+  const members = (live: boolean, leads: boolean): DeliveryState =>
+    state({
+      members: [
+        { seat: "me", live: true, leads: true },
+        { seat: "a", live, leads },
+        { seat: "d", live: true, leads: false },
+      ],
+    });
 
-  it("when no other host is connected", () => assert.ok(isDeserted(members(false), people)));
-  it("but not while one is", () => assert.ok(!isDeserted(members(true), people)));
+  it("when nobody else who leads is connected", () => assert.ok(isDeserted(members(false, true), "me")));
+  it("when the other hosts are not certified", () => assert.ok(isDeserted(members(true, false), "me")));
+  it("but not while somebody leads", () => assert.ok(!isDeserted(members(true, true), "me")));
 });

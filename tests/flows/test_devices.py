@@ -114,9 +114,11 @@ async def test_anybody_may_know_the_organisations_key_and_who_was_revoked(
     assert await response.json() == {
         "organisation": {"key": organisation.public, "fingerprint": certificates.fingerprint(organisation.public)},
         "revoked": [],
+        "for_good": [],
     }
     assert (await administrator.post(f"/admin/devices/{device_id}/revoke")).status == 303
-    assert (await trust(stranger))["revoked"] == [device.fingerprint]
+    for fate in ("revoked", "for_good"):
+        assert (await trust(stranger))[fate] == [device.fingerprint]
     assert (await person.get("/devices", allow_redirects=False)).status == 303, "whoever holds it is signed out"
     assert len(await entries(Tag.DEVICE_REVOKED)) == 1
     assert (await administrator.post(f"/admin/devices/{device_id}/revoke")).status == 303
@@ -128,6 +130,7 @@ async def test_a_disabled_persons_devices_count_no_more(signed_in: SignedIn, org
     device, _, _ = await certified(person, administrator, organisation)
     await administrator.post(f"/admin/accounts/{person.id}/disable")
     assert (await trust(administrator))["revoked"] == [device.fingerprint]
+    assert (await trust(administrator))["for_good"] == [], "the account may be enabled again"
 
 
 async def test_a_revoked_device_never_comes_back(
@@ -259,4 +262,4 @@ async def test_the_pages_belong_to_the_administrator_and_to_oneself(
 async def test_the_page_says_what_to_do_while_no_key_is_trusted(signed_in: SignedIn) -> None:
     administrator = await signed_in(Role.ADMINISTRATOR)
     assert "poruch org-key" in await (await administrator.get("/admin/devices")).text()
-    assert await trust(administrator) == {"organisation": None, "revoked": []}
+    assert await trust(administrator) == {"organisation": None, "revoked": [], "for_good": []}

@@ -121,6 +121,21 @@ async def test_the_only_worker_reloads_in_a_call_of_two(team: Team) -> None:
     assert Tag.REKEYED in await team.house.tags(MANAGER)
 
 
+async def test_the_only_certified_worker_reloads_while_a_colleague_without_certificate_stays(team: Team) -> None:
+    host, client = await call_of(team, CLIENT)
+    del team.certificates[PSYCHOLOGIST]
+    psychologist = await team.join(PSYCHOLOGIST)
+    await host.keys.until(lambda: host.keys.doubtful)
+    await host.keys.approve(host.keys.doubtful[0]["device"])
+    old = await converge(host, client, psychologist)
+    await host.keys.close()
+    await host.drop()
+    again = await team.join(MANAGER)
+    await again.keys.until(lambda: again.keys.doubtful)
+    group, _, _ = await converge(again, client)
+    assert group != old[0]
+
+
 async def test_the_client_reloads_and_is_added_again_without_knocking(team: Team) -> None:
     host, client, psychologist = await call_of(team, CLIENT, PSYCHOLOGIST)
     group, epoch, _ = await converge(host, client, psychologist)

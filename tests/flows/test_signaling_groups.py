@@ -105,16 +105,21 @@ async def test_two_hosts_commit_at_once_and_one_of_them_wins(house: House) -> No
     await loser.until(lambda: [each["epoch"] for each in heard(loser, "mls.committed")] == [1])
 
 
+def leaf(seat: str, *, live: bool = True, leads: bool = False) -> dict[str, Any]:
+    """A member as the state tells of it."""
+    return {"seat": seat, "live": live, "leads": leads}
+
+
 async def test_it_shows_a_dropped_leaf_and_records_that_a_group_was_replaced(house: House) -> None:
     manager = await house.come(MANAGER)
     await manager.ask("mls.create", group=GROUP)
     client = await admitted(house, manager, CLIENT)
     await joined(manager, client, 0)
     await manager.drop()
-    await until_group(client, members=[{"seat": MANAGER, "live": False}, {"seat": CLIENT, "live": True}])
+    await until_group(client, members=[leaf(MANAGER, live=False, leads=True), leaf(CLIENT)])
     manager = await house.come(MANAGER)
     await manager.ask("mls.replace", old=GROUP, group=OTHER)
-    await until_group(client, group=OTHER, epoch=0, members=[{"seat": MANAGER, "live": True}])
+    await until_group(client, group=OTHER, epoch=0, members=[leaf(MANAGER, leads=True)])
     assert Tag.REKEYED in await house.tags(MANAGER)
 
 
@@ -124,10 +129,10 @@ async def test_it_gives_the_leaf_back_when_only_the_socket_was_gone(house: House
     client = await admitted(house, manager, CLIENT)
     await joined(manager, client, 0)
     await client.drop()
-    await until_group(manager, members=[{"seat": MANAGER, "live": True}, {"seat": CLIENT, "live": False}])
+    await until_group(manager, members=[leaf(MANAGER, leads=True), leaf(CLIENT, live=False)])
     again = await house.come(CLIENT)
     await again.ask("mls.ack", group=GROUP, epoch=1)
-    await until_group(manager, members=[{"seat": MANAGER, "live": True}, {"seat": CLIENT, "live": True}])
+    await until_group(manager, members=[leaf(MANAGER, leads=True), leaf(CLIENT)])
 
 
 async def test_it_records_what_devices_report_without_keys_and_codes(house: House) -> None:

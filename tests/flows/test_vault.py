@@ -200,7 +200,7 @@ async def test_it_refuses_what_is_too_large_or_of_another_form(team: Team) -> No
         {"entries": []},
         {"entries": [entry] * 33},
         {"entries": [entry | {"more": 1}]},
-        {"entries": [entry | {"body": "x" * 40_000}]},
+        {"entries": [entry | {"body": "x" * 50_000}]},
     ):
         assert await code(team.people[Role.CASE_MANAGER], team.path, body) == (400, "bad_message")
     too_large = {"entries": [entry | {"body": "x" * 250_000}]}

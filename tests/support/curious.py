@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from media import rtp
-from tests.support.eavesdrop import understood
+from tests.support.eavesdrop import revealed, understood
 
 FIRST_LONG_KEY = 1 << 16
 """No key of ours has so large an id: one byte is of the epoch, one of the leaf (RFC 9605, section 5.2)."""
@@ -141,6 +141,8 @@ class Findings:
     decoded: int
     unsealed: int
     """Frames that do not say of themselves that they were sealed, each under a number of its own."""
+    revealed: int
+    """How many of those can be decoded to something that tells of the person: black and silence do not."""
 
 
 def findings(streams: Iterable[Stream]) -> dict[tuple[str, str], Findings]:
@@ -151,28 +153,35 @@ def findings(streams: Iterable[Stream]) -> dict[tuple[str, str], Findings]:
     for stream in streams:
         seen[stream.peer, stream.kind] += stream.seen
         decoded[stream.peer, stream.kind] += stream.decoded()
-    unsealed = _unsealed(streams)
-    return {each: Findings(seen[each], decoded[each], unsealed[each]) for each in seen}
+    unsealed: Counter[tuple[str, str]] = Counter()
+    told: Counter[tuple[str, str]] = Counter()
+    for stream, frames in _unsealed(streams):
+        unsealed[stream.peer, stream.kind] += len(frames)
+        told[stream.peer, stream.kind] += revealed(stream.kind, frames)
+    return {each: Findings(seen[each], decoded[each], unsealed[each], told[each]) for each in seen}
 
 
-def _unsealed(streams: Iterable[Stream]) -> dict[tuple[str, str], int]:
+def _unsealed(streams: Iterable[Stream]) -> Iterator[tuple[Stream, list[bytes]]]:
     """A single frame in the clear makes no sense to a decoder, but it carries no fitting number either.
 
     Whatever one sender seals with one key is numbered from 0; in each stream the numbers grow.
     """
-    claims = [(each, [sframe_header(frame[_clear(each.kind, frame) :]) for frame in each.frames()]) for each in streams]
+    claims = [
+        (each, [(frame, sframe_header(frame[_clear(each.kind, frame) :])) for frame in each.frames()])
+        for each in streams
+    ]
     sent: Counter[tuple[str, int]] = Counter()
-    for stream, headers in claims:
-        sent.update((stream.peer, key) for key, _ in headers)
-    unsealed: Counter[tuple[str, str]] = Counter()
-    for stream, headers in claims:
+    for stream, frames in claims:
+        sent.update((stream.peer, key) for _, (key, _) in frames)
+    for stream, frames in claims:
         last: dict[int, int] = {}
-        for key, number in headers:
+        unsealed: list[bytes] = []
+        for frame, (key, number) in frames:
             if key < FIRST_LONG_KEY and last.get(key, -1) < number < 2 * sent[stream.peer, key] + SPARE_NUMBERS:
                 last[key] = number
             else:
-                unsealed[stream.peer, stream.kind] += 1
-    return unsealed
+                unsealed.append(frame)
+        yield stream, unsealed
 
 
 def _clear(kind: str, frame: bytes) -> int:

@@ -19,6 +19,8 @@ RATE = 48_000
 OPUS_SAMPLES = 960
 """20 ms, which is what browsers send."""
 SILENCE = 0.002
+BLACK = 24
+"""Black is 16, and a coder may blur it a little."""
 TONE = 0.8
 """A tone has so much of its energy at one pitch; noise of a narrow band that passes for one does not keep it up."""
 PHRASE = 25
@@ -35,11 +37,23 @@ _SWING = [cmath.exp(-1j * math.pi * turn / _HALF) for turn in range(_HALF)]
 
 def understood(kind: str, frames: Sequence[bytes]) -> int:
     """How many of these frames in a row decode, and make sense together with their neighbours."""
+    return _made_of(kind, frames)[0]
+
+
+def revealed(kind: str, frames: Sequence[bytes]) -> int:
+    """How many of those that are understood show or say anything: black and silence tell nothing of anybody."""
+    return _made_of(kind, frames)[1]
+
+
+def _made_of(kind: str, frames: Sequence[bytes]) -> tuple[int, int]:
     if kind == "audio":
         sounds = list(_heard(frames))
         within = _within([_is_sound(sound) for sound in sounds], PHRASE, PHRASE_CLEAR)
-        return sum(sounds[at] is not None for at in within)
-    return len(_within([_is_picture(picture) for picture in _watched(frames)], SCENE, SCENE))
+        clear = [sound for at in within if (sound := sounds[at]) is not None]
+        return len(clear), sum(_loudness(_samples(sound)) >= SILENCE for sound in clear)
+    pictures = list(_watched(frames))
+    within = _within([_is_picture(picture) for picture in pictures], SCENE, SCENE)
+    return len(within), sum(_brightness(picture) > BLACK for at in within if (picture := pictures[at]) is not None)
 
 
 def _within(sensible: Sequence[bool], length: int, enough: int) -> set[int]:
@@ -74,10 +88,23 @@ def _watched(frames: Sequence[bytes]) -> Iterator[VideoFrame | None]:
 def _is_sound(sound: AudioFrame | None) -> bool:
     if sound is None:
         return False
-    samples = array("f", bytes(sound.planes[0])[: 4 * sound.samples])
-    if math.sqrt(sum(value * value for value in samples) / len(samples)) < SILENCE:
-        return True
-    return _share_of_one_pitch(samples) >= TONE
+    samples = _samples(sound)
+    return _loudness(samples) < SILENCE or _share_of_one_pitch(samples) >= TONE
+
+
+def _samples(sound: AudioFrame) -> Sequence[float]:
+    return array("f", bytes(sound.planes[0])[: 4 * sound.samples])
+
+
+def _loudness(samples: Sequence[float]) -> float:
+    return math.sqrt(sum(value * value for value in samples) / len(samples))
+
+
+def _brightness(picture: VideoFrame) -> float:
+    plane = picture.planes[0]
+    rows = (bytes(plane)[top * plane.line_size :][: picture.width] for top in range(0, picture.height, 8))
+    seen = b"".join(rows)
+    return sum(seen) / len(seen)
 
 
 def _share_of_one_pitch(samples: Sequence[float]) -> float:

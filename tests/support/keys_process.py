@@ -80,6 +80,10 @@ class Member:
         """A message to everybody in the group."""
         await self._process.order("say", member=self.name, payload=payload)
 
+    async def approve(self, device: str) -> None:
+        """A person there lets in the device with this fingerprint, which proves nothing."""
+        await self._process.order("approve", member=self.name, fingerprint=device)
+
     async def close(self) -> None:
         """The page is gone, and every key with it."""
         await self._process.order("close", member=self.name)

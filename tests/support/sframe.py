@@ -118,6 +118,10 @@ class FrameKeys:
         self._epochs[epoch] = _Epoch(base_key, seats, own)
         self._epochs.pop(epoch - 2, None)
 
+    def base_key(self) -> bytes:
+        """The newest epoch's."""
+        return self._epochs[max(self._epochs)].base_key
+
     def reseat(self, seats: Mapping[int, str]) -> None:
         """Take the newest epoch's leaves to be these seats'."""
         self._epochs[max(self._epochs)].seats = seats

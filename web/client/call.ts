@@ -8,6 +8,7 @@ import { Devices } from "./devices";
 import { keepSecrets } from "./e2ee/device";
 import { FragmentError, parseFragment, reducedFragment, type LinkFragment } from "./e2ee/fragment";
 import { KnownDevices } from "./e2ee/known-devices";
+import { Mismatches } from "./e2ee/mismatches";
 import { prepare } from "./e2ee/preparation";
 import type { CurveSource } from "./e2ee/start";
 import { Encryption } from "./encryption";
@@ -118,7 +119,9 @@ class Page {
     const devices = this.#devices;
     const offered = this.#link?.secrets ?? null;
     const known = new KnownDevices(seat.appointment.id);
-    const encryption = new Encryption(connection, known, () => prepare(seat, this.#curves, offered));
+    const encryption = new Encryption(connection, known, new Mismatches(seat.appointment.id), () =>
+      prepare(seat, this.#curves, offered),
+    );
     this.#encryption = encryption;
     const session = new MediaSession(connection, devices, encryption);
     const guard = new Guard(session, encryption, devices);
@@ -131,6 +134,7 @@ class Page {
     try {
       await until(connection.snapshots, (state) => state?.you.phase === "waiting", signal);
     } finally {
+      devices.screen.stop();
       for (const part of [screen, quality, sound, guard, session, encryption]) part.stop();
     }
   }

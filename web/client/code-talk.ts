@@ -42,8 +42,6 @@ export class CodeTalk {
   #choosing: { state: Choosing; other: Member } | null = null;
   /** Commitments answered in this call, by device. */
   readonly #answered = new Map<string, number>();
-  /** Rounds that did not match, by device. */
-  readonly #missed = new Map<string, number>();
   #tail: Promise<void> = Promise.resolve();
 
   constructor(encryption: Encryption) {
@@ -80,8 +78,10 @@ export class CodeTalk {
     });
   }
 
-  async #show(other: Member): Promise<void> {
-    const round = (this.#missed.get(other.device) ?? 0) + 1;
+  async #show(member: Member): Promise<void> {
+    // They may have come back with a fresh leaf since.
+    const other = this.#encryption.memberOf(member.seat) ?? member;
+    const round = (await this.#encryption.mismatches()) + 1;
     this.#choosing = null;
     this.state.set({ part: "show", with: other, code: null });
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
@@ -139,24 +139,22 @@ export class CodeTalk {
   }
 
   async #ended(other: Member, outcome: CodeOutcome, showing: boolean): Promise<void> {
-    this.state.set({ part: "ended", with: other, outcome, showing });
     if (outcome === "verified") {
-      this.#missed.delete(other.device);
+      this.state.set({ part: "ended", with: other, outcome, showing });
       this.#answered.delete(other.device);
-      this.#encryption.paused.set(false);
       await this.#encryption.verify(other);
       return;
     }
-    this.#missed.set(other.device, (this.#missed.get(other.device) ?? 0) + 1);
-    this.#encryption.stay.value?.group.report("mismatch", other.seat);
-    if (outcome === "stopped") this.#encryption.halt("mismatch");
-    else this.#encryption.paused.set(true);
+    const stopped = await this.#encryption.mismatched(other, outcome === "stopped");
+    this.state.set({ part: "ended", with: other, outcome: stopped ? "stopped" : "mismatch", showing });
   }
 
   #fail(): void {
     const other = this.#showing?.other ?? this.#choosing?.other;
-    if (other) this.state.set({ part: "ended", with: other, outcome: "stopped", showing: this.#showing !== null });
-    this.#encryption.halt("mismatch");
+    if (other) {
+      this.state.set({ part: "ended", with: other, outcome: "stopped", showing: this.#showing !== null });
+      void this.#encryption.mismatched(other, true);
+    } else this.#encryption.halt("mismatch");
   }
 
   async #say(to: Member, step: CodeStep): Promise<{ epoch: number; authenticator: string } | null> {

@@ -1,5 +1,6 @@
 // The microphone, the camera and the speaker of this device: opened here and nowhere else, and brought back when they are lost.
 
+import { ScreenShare } from "./screen-share";
 import { Store } from "./store";
 import type { Abilities } from "./types";
 
@@ -45,6 +46,7 @@ const FAULTS: Record<string, FaultCode> = {
 };
 
 export class Devices extends Store<DeviceState> {
+  readonly screen = new ScreenShare();
   #microphoneWanted: string | null | undefined;
   #cameraWanted: { deviceId: string | null; facing: Facing } | undefined;
   #reviving = false;
@@ -123,6 +125,7 @@ export class Devices extends Store<DeviceState> {
   closeAll(): void {
     this.closeMicrophone();
     this.closeCamera();
+    this.screen.stop();
   }
 
   /** Where the browser lets the page choose (`canChooseSpeaker`); elsewhere the system's own choice stays. */

@@ -6,6 +6,7 @@ import { CredentialError, type Identity } from "./e2ee/credential";
 import { isVerified, keepVerified } from "./e2ee/device";
 import { CallGroup, type GroupStage } from "./e2ee/group";
 import type { KnownDevices } from "./e2ee/known-devices";
+import { MOST_MISMATCHES, type Mismatches } from "./e2ee/mismatches";
 import type { Preparation } from "./e2ee/preparation";
 import { Store } from "./store";
 
@@ -42,6 +43,7 @@ export class Encryption {
 
   readonly #connection: Connection;
   readonly #known: KnownDevices;
+  readonly #mismatches: Mismatches;
   readonly #prepare: () => Promise<Preparation>;
   readonly #stops: (() => void)[] = [];
   #starting = false;
@@ -51,9 +53,15 @@ export class Encryption {
   readonly #renewing: ReturnType<typeof setInterval>;
 
   /** `prepare` is asked again for every stay. */
-  constructor(connection: Connection, known: KnownDevices, prepare: () => Promise<Preparation>) {
+  constructor(
+    connection: Connection,
+    known: KnownDevices,
+    mismatches: Mismatches,
+    prepare: () => Promise<Preparation>,
+  ) {
     this.#connection = connection;
     this.#known = known;
+    this.#mismatches = mismatches;
     this.#prepare = prepare;
     for (const store of [connection.entries, connection.link, connection.snapshots] as Store<unknown>[])
       this.#stops.push(store.subscribe(() => this.#look()));
@@ -78,8 +86,26 @@ export class Encryption {
 
   async verify(member: Member): Promise<void> {
     this.verified.set(new Set([...this.verified.value, member.device]));
+    this.paused.set(false);
+    await this.#mismatches.clear();
     this.stay.value?.group.report("verified", member.seat);
     await keepVerified(member.device).catch(() => undefined);
+  }
+
+  /** How many spoken codes have not matched since one did. */
+  mismatches(): Promise<number> {
+    return this.#mismatches.count();
+  }
+
+  /** A code did not match with this person. Returns whether that was the last attempt: by what the round says, or by what
+   * this device remembers, whatever somebody else says of it. */
+  async mismatched(other: Member, last: boolean): Promise<boolean> {
+    this.paused.set(true);
+    this.stay.value?.group.report("mismatch", other.seat);
+    await this.#mismatches.add();
+    const stopped = last || (await this.#mismatches.count()) >= MOST_MISMATCHES;
+    if (stopped) this.halt("mismatch");
+    return stopped;
   }
 
   /** For good, until the page is loaded again: nothing is sent and nothing is opened. */
@@ -110,10 +136,13 @@ export class Encryption {
     clearTimeout(this.#retry);
     const entry = this.#connection.entries.value;
     try {
+      const missed = await this.#mismatches.count();
+      if (missed >= MOST_MISMATCHES) return this.halt("mismatch");
+      if (missed > 0) this.paused.set(true);
       const { oneself, trust, curves, mayRaise } = await this.#prepare();
       const crypto = await CallCrypto.start(oneself, trust, curves);
       if (this.#stopped || entry !== this.#connection.entries.value) crypto.close();
-      else this.#begin(entry, crypto, mayRaise);
+      else this.#begin(entry, crypto, mayRaise, oneself.certificate !== null);
       this.#failures = 0;
     } catch (error) {
       if (error instanceof CredentialError) return this.halt(error.code);
@@ -137,8 +166,9 @@ export class Encryption {
     }
   }
 
-  #begin(entry: number, crypto: CallCrypto, mayRaise: boolean): void {
+  #begin(entry: number, crypto: CallCrypto, mayRaise: boolean, certified: boolean): void {
     const group = new CallGroup(this.#connection, crypto, mayRaise, {
+      certified,
       heard: (message) => this.message.set(message),
       renew: () => this.#renew(),
       known: this.#known,

@@ -86,8 +86,7 @@ export class Guard {
   }
 
   #cut(): void {
-    this.#devices.closeMicrophone();
-    this.#devices.closeCamera();
+    this.#devices.closeAll();
     this.#encryption.halt("bypassed");
   }
 }

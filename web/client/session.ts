@@ -4,7 +4,7 @@ import type { types } from "mediasoup-client";
 
 import type { Connection } from "./connection";
 import type { Devices } from "./devices";
-import type { CallCrypto } from "./e2ee/crypto";
+import { NotAttached, type CallCrypto, type Counts } from "./e2ee/crypto";
 import type { Encryption, Stay } from "./encryption";
 import { Store } from "./store";
 import {
@@ -14,6 +14,7 @@ import {
   openSend,
   publish,
   receive,
+  standInFor,
   type Health,
   type Receiving,
   type Sending,
@@ -99,6 +100,7 @@ export class MediaSession {
       encryption.view,
       encryption.paused,
       devices,
+      devices.screen,
       this.muted,
       this.halted,
       this.audioOnly,
@@ -150,6 +152,10 @@ export class MediaSession {
         this.#retryMs = FIRST_RETRY_MS;
       } catch (error) {
         if (this.#stopped) return;
+        if (error instanceof NotAttached) {
+          this.#devices.closeAll();
+          this.#encryption.halt("bypassed");
+        }
         if (!(error instanceof ProtocolError && PASSING.has(error.code))) {
           console.warn("Media is built anew:", error);
           this.#drop();
@@ -180,6 +186,7 @@ export class MediaSession {
     this.#plant ??= await this.#build(snapshot.room.media_epoch, stay);
     await this.#send(this.#plant, "microphone", this.#devices.value.microphone, this.muted.value);
     await this.#send(this.#plant, "camera", this.#devices.value.camera, false);
+    await this.#send(this.#plant, "screen", this.#devices.screen.value, false);
     await this.#receive(this.#plant, snapshot);
   }
 
@@ -190,27 +197,56 @@ export class MediaSession {
   }
 
   async #send(plant: Plant, source: Source, track: MediaStreamTrack | null, paused: boolean): Promise<void> {
-    const producer = plant.producers.get(source)?.producer;
+    const sending = plant.producers.get(source);
     const live = track?.readyState === "live" ? track : null;
-    if (!producer) {
+    if (!sending) {
       if (!live) return;
       plant.send ??= this.#watch(plant, await openSend(this.#connection, plant.device));
-      const sending = await publish(plant.send, plant.crypto, live, source, paused);
-      plant.producers.set(source, sending);
-      if (paused) sending.producer.pause();
+      this.#prove(plant, source, await publish(plant.send, plant.crypto, live, source, paused));
       return;
     }
+    if (!sending.sealed) return this.#holdBack(sending, live);
+    const { producer } = sending;
+    const silent = paused || !live;
+    // Here alone, where the server was told at the beginning; a track that is put into a silent producer is silent.
+    if (sending.standIn && !silent && !sending.paused) producer.resume();
     // Without a track nothing is sent; the section stays, so that the camera's return needs no negotiation.
     if (producer.track !== live) await producer.replaceTrack({ track: live });
-    const silent = paused || !live;
-    if (silent && !producer.paused) {
+    sending.standIn?.stop();
+    sending.standIn = null;
+    if (silent === sending.paused) return;
+    if (silent) {
       producer.pause();
       await this.#connection.request("producer.pause", { producerId: producer.id });
-    } else if (!silent && producer.paused) {
+    } else {
       // The server first: where a host's word stands against it, nothing is sent.
       await this.#connection.request("producer.resume", { producerId: producer.id });
       producer.resume();
     }
+    sending.paused = silent;
+  }
+
+  /** The person's own track comes when the worker has sealed a frame of its stand-in. */
+  #prove(plant: Plant, source: Source, sending: Sending): void {
+    if (this.#plant !== plant) return sending.standIn?.stop();
+    plant.producers.set(source, sending);
+    const look = (counts: Counts): void => {
+      if (this.#plant !== plant) return stop();
+      if ((counts[sending.stream]?.done ?? 0) === 0) return;
+      stop();
+      sending.sealed = true;
+      this.#wake();
+    };
+    const stop = plant.crypto.counts.subscribe(look);
+    look(plant.crypto.counts.value);
+  }
+
+  /** A stand-in is a twin of the track: the camera must not stay on for it alone. */
+  async #holdBack(sending: Sending, live: MediaStreamTrack | null): Promise<void> {
+    if (!live) return sending.standIn?.stop();
+    if (sending.standIn?.readyState === "live") return;
+    sending.standIn = standInFor(live);
+    await sending.producer.replaceTrack({ track: sending.standIn });
   }
 
   async #receive(plant: Plant, snapshot: Snapshot): Promise<void> {
@@ -295,6 +331,7 @@ export class MediaSession {
     const plant = this.#plant;
     this.#plant = null;
     this.#healths.clear();
+    for (const { standIn } of plant?.producers.values() ?? []) standIn?.stop();
     plant?.send?.close();
     plant?.receive?.close();
     this.streams.set([]);

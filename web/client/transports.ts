@@ -12,6 +12,13 @@ const ENCODED = { encodedInsertableStreams: true } as Partial<RTCConfiguration>;
 /** What the encryption leaves readable is known for these alone. */
 const CODECS = new Set(["audio/opus", "video/vp8", "video/rtx"]);
 
+/** Pictures of people move, and small ones do; what is on a screen has to be legible and may change slowly. */
+const ENCODINGS: Readonly<Record<Source, Pick<types.ProducerOptions, "encodings" | "codecOptions">>> = {
+  microphone: { codecOptions: { opusFec: true, opusDtx: false, opusStereo: false } },
+  camera: { encodings: [{ maxBitrate: 600_000 }], codecOptions: { videoGoogleStartBitrate: 500 } },
+  screen: { encodings: [{ maxBitrate: 1_500_000, maxFramerate: 10 }], codecOptions: { videoGoogleStartBitrate: 800 } },
+};
+
 /** A permanent first section that exists only on this side. A browser only disables its first section when that is closed, keeps its
  * SSRC, and cannot open it again: so the first one must never be closed. */
 const ANCHOR: types.ConsumerOptions = {
@@ -68,6 +75,12 @@ function connectThrough(connection: Connection, transport: types.Transport): voi
 export interface Sending {
   readonly producer: types.Producer;
   readonly stream: number;
+  /** What the server was told last. */
+  paused: boolean;
+  /** Whether the worker has sealed a frame of it, which proves that its transform is at work. */
+  sealed: boolean;
+  /** Black or silent, in the place of the person's own track until that is proven; null afterwards. */
+  standIn: MediaStreamTrack | null;
 }
 
 export interface Receiving {
@@ -75,7 +88,8 @@ export interface Receiving {
   readonly stream: number;
 }
 
-/** The track stays its owner's: closing the producer does not stop it. Keys have to be there before. */
+/** Begins with a black or silent stand-in for the track: what a browser lets out past a transform, because it came too
+ * late or was ignored, holds nothing of the person. Keys have to be there before. */
 export async function publish(
   transport: types.Transport,
   crypto: CallCrypto,
@@ -83,18 +97,42 @@ export async function publish(
   source: Source,
   paused: boolean,
 ): Promise<Sending> {
+  const standIn = standInFor(track);
+  try {
+    const { producer, stream } = await produce(transport, crypto, standIn, source, paused);
+    return { producer, stream, paused, sealed: false, standIn };
+  } catch (error) {
+    standIn.stop();
+    throw error;
+  }
+}
+
+/** The same shape as the track, and nothing in it: a disabled track is silence or black (Media Capture and Streams, 4.3.1). */
+export function standInFor(track: MediaStreamTrack): MediaStreamTrack {
+  const standIn = track.clone();
+  standIn.enabled = false;
+  return standIn;
+}
+
+async function produce(
+  transport: types.Transport,
+  crypto: CallCrypto,
+  track: MediaStreamTrack,
+  source: Source,
+  paused: boolean,
+): Promise<{ producer: types.Producer; stream: number }> {
   const audio = source === "microphone";
   let stream: number | null = null;
   const producer = await transport.produce({
     track,
+    // Whoever opened the track closes it.
     stopTracks: false,
     // In this very task: a transform that comes later is ignored by Chromium, and the media leaves in the clear.
     onRtpSender: (sender) => {
       stream = crypto.attachSender(sender, { kind: audio ? "audio" : "video", source });
     },
     appData: { source, paused },
-    ...(audio ? { codecOptions: { opusFec: true, opusDtx: false, opusStereo: false } } : {}),
-    ...(audio ? {} : { encodings: [{ maxBitrate: 600_000 }], codecOptions: { videoGoogleStartBitrate: 500 } }),
+    ...ENCODINGS[source],
   });
   if (stream === null) {
     producer.close();

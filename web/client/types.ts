@@ -166,7 +166,7 @@ export interface Requests {
   "host.helper": [{ seat: string; with_helper: boolean }, object];
   "host.lock": [{ locked: boolean }, object];
   "host.end": [object, object];
-  "mls.key_package": [{ keyPackage: string }, object];
+  "mls.key_package": [{ keyPackage: string; certified: boolean }, object];
   "mls.create": [{ group: string }, object];
   "mls.replace": [{ old: string; group: string }, object];
   "mls.commit": [CommitOutput, { epoch: number }];
@@ -180,8 +180,8 @@ export interface DeliveryState {
   revision: number;
   group: string | null;
   epoch: number;
-  /** Seats with a leaf; `live` while the connection that brought the leaf is there. */
-  members: { seat: string; live: boolean }[];
+  /** Seats with a leaf; `live` while the connection that brought the leaf is there, `leads` if it adds and removes. */
+  members: { seat: string; live: boolean; leads: boolean }[];
   /** The newest epoch whose keys all connected members have. */
   ready: number | null;
   /** Who asks to be added, longest first; the key package is shown to those whose role may host. */

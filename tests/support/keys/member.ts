@@ -87,6 +87,7 @@ export class Member {
     const line = new Line(outside);
     const known = new Set<string>();
     const group = new CallGroup(line as unknown as Connection, crypto, mayRaise, {
+      certified: certificate !== null,
       heard: (message) => outside.tell("message", message),
       renew: async () => undefined,
       known: { has: async (one) => known.has(one), add: (some) => some.forEach((one) => known.add(one)) },
@@ -102,6 +103,10 @@ export class Member {
 
   say(payload: string): Promise<unknown> {
     return this.#group.say(payload);
+  }
+
+  approve(device: string): void {
+    this.#group.approve(device);
   }
 
   close(): void {

@@ -111,6 +111,11 @@ const orders = {
     return null;
   },
   say: ({ member, payload }: { member: string; payload: string }) => present(member).say(payload),
+  /** A person there lets a device in that proves nothing. */
+  async approve({ member, fingerprint: device }: { member: string; fingerprint: string }) {
+    present(member).approve(device);
+    return null;
+  },
   async close({ member }: { member: string }) {
     members.get(member)?.close();
     members.delete(member);

@@ -86,4 +86,4 @@ def test_a_frame_without_a_number_of_its_own_is_noticed(tmp_path: Path) -> None:
     sealed = [b"\x10" + DELTA + b"\x18" + bytes([number]) for number in (8, 9, 9, 10)]
     lines = [packet(number, payload, timestamp=number) for number, payload in enumerate(sealed)]
     found = findings(tapped(tmp_path, *lines).streams())
-    assert found == {("somebody", "video"): Findings(seen=4, decoded=0, unsealed=1)}
+    assert found == {("somebody", "video"): Findings(seen=4, decoded=0, unsealed=1, revealed=0)}

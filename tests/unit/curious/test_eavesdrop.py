@@ -13,7 +13,7 @@ import pytest
 from av.audio.frame import AudioFrame
 from av.video.frame import VideoFrame
 
-from tests.support.eavesdrop import OPUS_SAMPLES, RATE, understood
+from tests.support.eavesdrop import OPUS_SAMPLES, RATE, revealed, understood
 
 CHANCE = random.Random(7605)
 FRAMES = 60
@@ -49,7 +49,12 @@ def noise(_at: int) -> float:
     return CHANCE.uniform(-0.3, 0.3)
 
 
-def filmed(frames: int = FRAMES) -> list[bytes]:
+def silence(_at: int) -> float:
+    """As a microphone has it that is switched off."""
+    return 0.0
+
+
+def filmed(frames: int = FRAMES, *, ground: int = 60, square: int = 220) -> list[bytes]:
     """A bright square that wanders over a dark ground, in VP8."""
     encoder = av.CodecContext.create("libvpx", "w")
     encoder.width, encoder.height, encoder.pix_fmt = 320, 180, "yuv420p"
@@ -59,12 +64,12 @@ def filmed(frames: int = FRAMES) -> list[bytes]:
     for number in range(frames):
         picture = VideoFrame(320, 180, "yuv420p")
         picture.pts = number
-        for plane, ground in zip(picture.planes, (60, 128, 128), strict=True):
-            plane.update(bytes([ground]) * plane.buffer_size)
+        for plane, value in zip(picture.planes, (ground, 128, 128), strict=True):
+            plane.update(bytes([value]) * plane.buffer_size)
         rows = bytearray(bytes(picture.planes[0]))
         width = picture.planes[0].line_size
         for row in range(60, 100):
-            rows[row * width + 2 * number : row * width + 2 * number + 40] = bytes([220]) * 40
+            rows[row * width + 2 * number : row * width + 2 * number + 40] = bytes([square]) * 40
         picture.planes[0].update(bytes(rows))
         packets += encoder.encode(picture)
     return [bytes(packet) for packet in packets]
@@ -103,3 +108,15 @@ def test_it_sees_three_pictures_that_slip_out_at_the_beginning() -> None:
     frames = filmed()
     slipped = frames[:3] + [scrambled(frame, 1) for frame in frames[3:]]
     assert understood("video", slipped) == 3
+
+
+def test_silence_and_black_are_understood_and_reveal_nothing() -> None:
+    quiet, black = spoken(silence), filmed(ground=16, square=16)
+    assert (understood("audio", quiet) >= 0.95 * len(quiet), revealed("audio", quiet)) == (True, 0)
+    assert (understood("video", black), revealed("video", black)) == (FRAMES, 0)
+
+
+def test_a_beep_a_tone_and_a_film_reveal_somebody() -> None:
+    assert revealed("audio", spoken(tone)) >= 0.95 * FRAMES
+    assert revealed("audio", spoken(beep)) > 0
+    assert revealed("video", filmed()) == FRAMES

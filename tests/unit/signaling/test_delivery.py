@@ -47,7 +47,7 @@ def running(*guests: str) -> Delivery:
     delivery = house(*guests)
     delivery.create("conn m", GROUP)
     for seat in ("p", *guests):
-        delivery.key_package(f"conn {seat}", f"package-{seat}", NOW)
+        delivery.key_package(f"conn {seat}", f"package-{seat}", NOW, certified=seat == "p")
     add(delivery, "p", *guests)
     for seat in ("m", "p", *guests):
         delivery.ack(f"conn {seat}", GROUP, 1)
@@ -242,6 +242,33 @@ def test_it_replaces_a_group_only_when_nobody_is_left_to_lead_it() -> None:
     with pytest.raises(ProtocolError) as caught:
         delivery.replace(late, GROUP, "i" * 22)
     assert code(caught) == "wrong_group"
+
+
+def test_a_host_whom_nobody_has_certified_does_not_keep_a_deserted_group() -> None:
+    delivery = house("c")
+    delivery.create("conn m", GROUP)
+    for seat in ("p", "c"):
+        delivery.key_package(f"conn {seat}", f"package-{seat}", NOW, certified=seat == "c")
+    add(delivery, "p", "c")
+    # The psychologist's device is not certified, and a client's is nobody's whatever it says.
+    leads = {each.seat: each.leads for each in delivery.state("conn m").members}
+    assert leads == {"m": True, "p": False, "c": False}
+    delivery.go("conn m")
+    assert delivery.state("conn c").committer is None
+    fresh = come(delivery, "m", "conn m 2")
+    delivery.replace(fresh, GROUP, OTHER)
+    assert delivery.state("conn c").group == OTHER
+
+
+def test_whoever_has_committed_leads() -> None:
+    delivery = house("c", "d")
+    delivery.create("conn m", GROUP)
+    delivery.key_package("conn p", "package-p", NOW)
+    add(delivery, "p")
+    delivery.key_package("conn c", "package-c", NOW)
+    add(delivery, "c", by="p")
+    delivery.go("conn m")
+    assert delivery.state("conn c").committer == "p"
 
 
 def test_it_hints_at_the_first_connected_host_whom_nothing_concerns() -> None:

@@ -19,19 +19,22 @@ export function tiled(people: readonly Person[], own: string): Person[] {
   );
 }
 
-/** A pin wins; then the layout: in "speaker" whoever was heard last, or else the first of the others, is large. */
+/** A pin wins, then a screen that somebody shows, then the layout: in "speaker" whoever was heard last, or else the first
+ * of the others, is large. Screens are tiles of their own beside those of the people. */
 export function arrange(
   seats: readonly string[],
   own: string,
   layout: Layout,
   pinned: string | null,
   speaker: string | null,
+  screens: readonly string[] = [],
 ): Arrangement {
+  const all = [...screens, ...seats];
   const others = seats.filter((seat) => seat !== own);
-  const large =
-    pinned !== null && seats.includes(pinned) ? pinned : layout === "speaker" ? heard(others, speaker) : null;
-  if (large === null) return { stage: [], rest: [...seats] };
-  return { stage: [large], rest: seats.filter((seat) => seat !== large) };
+  const chosen = pinned !== null && all.includes(pinned) ? pinned : screens[0];
+  const large = chosen ?? (layout === "speaker" ? heard(others, speaker) : null);
+  if (large === null) return { stage: [], rest: all };
+  return { stage: [large], rest: all.filter((one) => one !== large) };
 }
 
 function heard(others: readonly string[], speaker: string | null): string | null {

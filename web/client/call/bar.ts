@@ -15,6 +15,8 @@ export interface BarActions {
   chat: () => void;
   layout: () => void;
   audioOnly: () => void;
+  /** null: this person shows no screen. */
+  share: (() => void) | null;
   devices: () => void;
   keys: () => void;
   leave: () => void;
@@ -42,6 +44,7 @@ export class Bar {
   readonly #flip: Control;
   readonly #layout: Control;
   readonly #audioOnly: Control;
+  readonly #share: Control | null;
   readonly #devices: Control;
   readonly #keys: Control;
   readonly #leave: Control;
@@ -55,12 +58,13 @@ export class Bar {
     this.#more = new Control("more", null, () => this.#toggle());
     this.#layout = new Control("layout", "Alt+L", actions.layout);
     this.#audioOnly = new Control("audio-only", "Alt+A", actions.audioOnly);
+    this.#share = actions.share && new Control("share", "Alt+S", actions.share);
     this.#flip = new Control("flip", null, actions.flip);
     this.#devices = new Control("devices", "Alt+G", actions.devices);
     this.#keys = new Control("keys", "Alt+K", actions.keys);
     this.#leave = new Control("leave", null, actions.leave, "danger");
-    const rest = [this.chat, this.#layout, this.#audioOnly, this.#flip, this.#devices, this.#keys].map(
-      (control) => control.element,
+    const rest = [this.chat, this.#share, this.#layout, this.#audioOnly, this.#flip, this.#devices, this.#keys].flatMap(
+      (control) => control?.element ?? [],
     );
     const main = [this.#microphone, this.#camera, this.people, this.#more].map((control) => control.element);
     // On a wide screen everything is in one row; on a phone "More" opens the second one.
@@ -125,6 +129,13 @@ export class Bar {
       picture: "speaker",
       pressed: session.audioOnly.value,
     });
+    const sharing = devices.screen.value !== null;
+    this.#share?.update({
+      words: t("Screen"),
+      state: sharing ? t("shown") : "",
+      picture: "screen",
+      pressed: sharing,
+    });
     this.#flip.update({ words: t("Turn camera"), state: "", picture: "camera-switch" });
     this.#flip.element.hidden = !severalCameras || camera === null;
     this.#devices.update({ words: t("Devices"), state: "", picture: "settings" });
@@ -148,6 +159,7 @@ export function shortcuts(actions: BarActions, admitFirst: () => void): Shortcut
     { code: "KeyJ", shown: "Alt + J", words: t("Let in whoever waits longest"), run: admitFirst },
     { code: "KeyL", shown: "Alt + L", words: t("All alike, or the speaker large"), run: actions.layout },
     { code: "KeyA", shown: "Alt + A", words: t("Sound only"), run: actions.audioOnly },
+    ...(actions.share ? [{ code: "KeyS", shown: "Alt + S", words: t("Show your screen, or stop"), run: actions.share }] : []),
     { code: "KeyG", shown: "Alt + G", words: t("Devices"), run: actions.devices },
     { code: "KeyK", shown: "Alt + K", words: t("This list of keys"), run: () => actions.keys() },
   ];

@@ -1,5 +1,6 @@
 /** The dialogs of the call: which devices, and which keys. */
 import { DeviceFault, watchLevel, type Devices } from "../devices";
+import type { ShareFault } from "../screen-share";
 import { playChime } from "../lobby/chime";
 import { fill, h, type Child } from "../ui/dom";
 import { t } from "../ui/i18n";
@@ -140,6 +141,16 @@ export function faultWords(fault: DeviceFault): string {
     case "unsupported":
     case "failed":
       return microphone ? t("The microphone does not start.") : t("The camera does not start.");
+  }
+}
+
+export function shareFaultWords({ code }: ShareFault): string {
+  switch (code) {
+    case "denied":
+      return t("Your screen is not shown. If you wanted to show it, allow it in the browser, or allow the browser to record the screen in the settings of your device.");
+    case "missing":
+    case "failed":
+      return t("The screen cannot be shown. Choose another window, or close other programs and try again.");
   }
 }
 

@@ -19,6 +19,8 @@ export interface Moment {
   soundBlocked: boolean;
   microphoneHeld: boolean;
   cameraHeld: boolean;
+  /** This person's screen is being shown to the others. */
+  sharing: boolean;
   /** A refusal or a device's fault that has just happened. */
   trouble: string | null;
   secrecy: Secrecy;
@@ -30,6 +32,7 @@ export interface Moment {
 export interface Answers {
   orders: HostOrders;
   unmute: () => void;
+  stopSharing: () => void;
   unlockSound: () => void;
   dismiss: () => void;
   approve: (one: Identity) => void;
@@ -92,6 +95,14 @@ export function notices(moment: Moment, answers: Answers): Banner[] {
       picture: "camera-off",
       tone: "warn",
       spoken: true,
+    },
+    moment.sharing && {
+      key: "sharing",
+      words: t("Everybody in the conversation sees your screen."),
+      picture: "screen",
+      tone: "plain",
+      spoken: true,
+      buttons: [{ key: "stop-sharing", words: t("Stop showing it"), onPress: answers.stopSharing }],
     },
     moment.trouble !== null && {
       key: "trouble",

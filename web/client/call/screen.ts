@@ -13,10 +13,11 @@ import { choicesOf, keepChoices } from "../lobby/choices";
 import { phoneLink } from "../lobby/frame";
 import { stayAwake } from "../lobby/wake";
 import type { Quality } from "../quality";
+import { ShareFault } from "../screen-share";
 import type { MediaSession } from "../session";
 import type { Sound } from "../sound";
 import type { Store } from "../store";
-import type { Person, SeatReply, Snapshot } from "../types";
+import type { SeatReply, Snapshot } from "../types";
 import { fill, h, setText } from "../ui/dom";
 import { quickExitButton, watchExitKeys } from "../ui/exit";
 import { t } from "../ui/i18n";
@@ -26,9 +27,10 @@ import type { Layout } from "./arrangement";
 import { Arrivals } from "./arrivals";
 import { Banners } from "./banners";
 import { Bar, shortcuts, type BarActions } from "./bar";
+import { announceChanges } from "./changes";
 import { Chat } from "./chat";
 import { CodeDialog } from "./code-dialog";
-import { devicesDialog, faultWords, keysDialog, listenForShortcuts } from "./dialogs";
+import { devicesDialog, faultWords, keysDialog, listenForShortcuts, shareFaultWords } from "./dialogs";
 import { HostOrders } from "./host-orders";
 import { KnockAlert } from "./knock-alert";
 import { named } from "./naming";
@@ -136,6 +138,7 @@ export class CallScreen {
       sound.blocked,
       quality.reception,
       devices,
+      devices.screen,
       encryption.stage,
       encryption.view,
       encryption.paused,
@@ -222,6 +225,7 @@ export class CallScreen {
       soundBlocked: sound.blocked.value,
       microphoneHeld,
       cameraHeld,
+      sharing: devices.screen.value !== null,
       trouble: this.#trouble,
       secrecy: secret,
       arrivals: this.#arrivals.shown.value,
@@ -232,6 +236,7 @@ export class CallScreen {
       notices(moment, {
         orders: this.#orders,
         unmute: () => session.muted.set(false),
+        stopSharing: () => devices.screen.stop(),
         unlockSound: sound.unlock,
         dismiss: () => this.#say(null),
         approve: (one) => encryption.stay.value?.group.approve(one.device),
@@ -284,7 +289,7 @@ export class CallScreen {
     );
   }
 
-  /** What a screen reader should hear: who came, went, or was lost; and what the host did to oneself. */
+  /** What a screen reader should hear, and what the host did to oneself. */
   #tell(before: Snapshot | null, now: Snapshot): void {
     if (now.you.muted_by_host && !before?.you.muted_by_host) this.#parts.session.muted.set(true);
     if (!before) return;
@@ -292,12 +297,7 @@ export class CallScreen {
       const earlier = before.people.find((one) => one.seat === person.seat);
       if (person.seat !== now.you.seat && tookBack(person, earlier)) this.#say(tookBackWords(person));
     }
-    const old = new Map(before.people.map((person) => [person.seat, person.phase]));
-    for (const person of now.people) {
-      if (person.seat !== now.you.seat && old.get(person.seat) !== person.phase)
-        announceChange(person, old.get(person.seat));
-    }
-    if (now.you.host && !before.you.host) announce(t("You are the host now."));
+    announceChanges(before, now);
   }
 
   #say(text: string | null): void {
@@ -320,8 +320,10 @@ export class CallScreen {
   }
 
   #actions(): BarActions {
-    const { devices, session, connection } = this.#parts;
+    const { devices, session, connection, seat } = this.#parts;
+    const mayShare = seat.you.kind === "staff" && devices.screen.isPossible;
     return {
+      share: mayShare ? () => void this.#share() : null,
       microphone: () =>
         void this.#device(async () => {
           if (devices.value.microphone?.readyState === "live") session.muted.set(!session.muted.value);
@@ -371,6 +373,18 @@ export class CallScreen {
     };
   }
 
+  async #share(): Promise<void> {
+    const { screen } = this.#parts.devices;
+    try {
+      if (screen.value) screen.stop();
+      else await screen.start();
+      this.#say(null);
+    } catch (error) {
+      if (!(error instanceof ShareFault)) throw error;
+      this.#say(shareFaultWords(error));
+    }
+  }
+
   async #device(change: () => Promise<unknown>): Promise<void> {
     try {
       await change();
@@ -389,12 +403,4 @@ function shortPhoneLink(phone: string): HTMLElement {
   const label = t("Help by phone: {phone}", { phone });
   const href = `tel:${phone.replace(/[^\d+]/g, "")}`;
   return h("a", { class: "button call__phone", href, "aria-label": label }, icon("phone"), phone);
-}
-
-function announceChange(person: Person, before: Person["phase"] | undefined): void {
-  const { name } = person;
-  // Who joins for the first time is announced when their key says who they are.
-  if (person.phase === "in" && before === "lost") announce(t("{name} is back.", { name }));
-  else if (person.phase === "lost") announce(t("The connection to {name} is lost.", { name }));
-  else if (before === "in" || before === "lost") announce(t("{name} has left.", { name }));
 }

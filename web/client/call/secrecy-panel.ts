@@ -69,7 +69,7 @@ export function secrecyDialog(encryption: Encryption, now: () => Secrecy, action
       h("p", { class: "panel__name" }, h("strong", null, member.name), " ", h("span", { class: "panel__role" }, roleName(member.role))),
       h("p", { class: "panel__words" }, standingWords(member, encryption.isSure(member), verified)),
       compare !== null &&
-        member.standing !== "certified" &&
+        (member.standing !== "certified" || encryption.paused.value) &&
         h(
           "div",
           { class: "panel__buttons" },

@@ -2,7 +2,7 @@
 import type { Devices } from "../devices";
 import type { Reception } from "../quality";
 import type { RemoteStream } from "../session";
-import type { Person, Snapshot } from "../types";
+import type { Person, Snapshot, Source } from "../types";
 import { h } from "../ui/dom";
 import { t } from "../ui/i18n";
 import { arrange, tiled, type Layout } from "./arrangement";
@@ -42,18 +42,22 @@ export class Stage {
   update(input: StageInput): void {
     const own = input.snapshot.you.seat;
     const people = tiled(input.snapshot.people, own);
-    for (const seat of this.#tiles.keys()) if (!people.some((person) => person.seat === seat)) this.#remove(seat);
+    const screens = people.filter((person) => person.seat !== own && screenOf(input, person.seat));
+    const keys = new Set([...people.map(({ seat }) => seat), ...screens.map(({ seat }) => screenKey(seat))]);
+    for (const key of this.#tiles.keys()) if (!keys.has(key)) this.#remove(key);
     if (this.pinned !== null && !this.#tiles.has(this.pinned)) this.pinned = null;
     for (const person of people) this.#tile(person.seat).update(this.#view(input, person));
+    for (const person of screens) this.#tile(screenKey(person.seat)).update(this.#screenView(input, person));
     const { stage, rest } = arrange(
       people.map((person) => person.seat),
       own,
       input.layout,
       this.pinned,
       input.reception.speaker,
+      screens.map(({ seat }) => screenKey(seat)),
     );
     this.element.dataset["layout"] = stage.length > 0 ? "speaker" : "grid";
-    this.element.dataset["count"] = String(people.length);
+    this.element.dataset["count"] = String(keys.size);
     this.#list.style.setProperty("--rest", String(rest.length));
     for (const [seat, tile] of this.#tiles) tile.element.classList.toggle("tile--large", stage.includes(seat));
     this.#order([...stage, ...rest]);
@@ -67,15 +71,35 @@ export class Stage {
     const ownMicrophone = devices.value.microphone === null ? "none" : input.muted ? "off" : "on";
     return {
       person,
+      screen: false,
       own,
+      recognised: own || input.members.has(person.seat),
       host: input.snapshot.room.host === person.seat,
       zone: input.zone,
-      picture: own ? devices.value.camera : remotePicture(input, person.seat),
+      picture: own ? devices.value.camera : remotePicture(input, person.seat, "camera"),
       mirrored: own && devices.value.facing === "user",
       microphone: own ? ownMicrophone : microphone === undefined ? "none" : microphone.paused ? "off" : "on",
       weak: input.reception.weak.has(person.seat),
-      keys: own ? "open" : keysOf(input, person.seat),
+      keys: own ? "open" : keysOf(input, person.seat, ["microphone", "camera"]),
       pinned: this.pinned === person.seat,
+    };
+  }
+
+  /** What somebody else shows; one's own screen is in front of one already. */
+  #screenView(input: StageInput, person: Person): TileView {
+    return {
+      person,
+      screen: true,
+      own: false,
+      recognised: input.members.has(person.seat),
+      host: false,
+      zone: input.zone,
+      picture: remotePicture(input, person.seat, "screen"),
+      mirrored: false,
+      microphone: "none",
+      weak: false,
+      keys: keysOf(input, person.seat, ["screen"]),
+      pinned: this.pinned === screenKey(person.seat),
     };
   }
 
@@ -104,23 +128,26 @@ export class Stage {
   }
 }
 
-function remotePicture(input: StageInput, seat: string): MediaStreamTrack | null {
+const screenKey = (seat: string): string => `${seat} screen`;
+
+const screenOf = ({ snapshot }: StageInput, seat: string): boolean =>
+  snapshot.producers.some((one) => one.seat === seat && one.source === "screen" && !one.paused);
+
+function remotePicture(input: StageInput, seat: string, source: Source): MediaStreamTrack | null {
   if (input.audioOnly || input.interrupted || input.snapshot.room.phase !== "open") return null;
-  const shown = input.snapshot.producers.filter(
-    (producer) => producer.seat === seat && producer.kind === "video" && !producer.paused,
-  );
-  const wanted = shown.find((producer) => producer.source === "screen") ?? shown[0];
+  const wanted = input.snapshot.producers.find((one) => one.seat === seat && one.source === source && !one.paused);
   const stream = input.streams.find(({ producerId }) => producerId === wanted?.id);
   // What does not open is not shown: the last picture would stand frozen.
   return stream && input.open.has(stream.stream) ? stream.track : null;
 }
 
-function keysOf(input: StageInput, seat: string): TileView["keys"] {
+function keysOf(input: StageInput, seat: string, sources: readonly Source[]): TileView["keys"] {
   if (input.stopped) return "stopped";
   if (!input.members.has(seat)) return "catching_up";
   if (input.snapshot.room.phase !== "open") return "open";
   const due = input.snapshot.producers.filter(
-    (one) => one.seat === seat && !one.paused && !(input.audioOnly && one.kind === "video"),
+    (one) =>
+      one.seat === seat && sources.includes(one.source) && !one.paused && !(input.audioOnly && one.kind === "video"),
   );
   const opens = (id: string): boolean =>
     input.streams.some(({ producerId, stream }) => producerId === id && input.open.has(stream));

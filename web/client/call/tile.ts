@@ -9,7 +9,11 @@ import { initials } from "./arrangement";
 
 export interface TileView {
   person: Person;
+  /** This person's screen instead of the person. */
+  screen: boolean;
   own: boolean;
+  /** Whether a key says who this is. */
+  recognised: boolean;
   host: boolean;
   zone: string;
   /** What to show; null: initials. */
@@ -65,14 +69,13 @@ export class Tile {
     this.element.classList.toggle("tile--lost", person.phase === "lost");
     // Oneself large is of no use to anybody.
     this.#pin.hidden = view.own && !view.pinned;
-    setText(this.#initials, initials(person.name) || "·");
-    setText(this.#name, view.own ? t("{name} (you)", { name: person.name }) : person.name);
-    setText(this.#role, roleName(person.role));
+    this.element.classList.toggle("tile--screen", view.screen);
+    const { name } = person;
+    setText(this.#initials, view.screen ? "" : view.recognised ? initials(name) || "·" : "?");
+    setText(this.#name, view.screen ? t("Screen of {name}", { name }) : view.own ? t("{name} (you)", { name }) : name);
+    setText(this.#role, view.screen ? "" : roleName(person.role));
     setText(this.#pinWords, view.pinned ? t("Smaller") : t("Larger"));
-    this.#pin.setAttribute(
-      "aria-label",
-      view.pinned ? t("Smaller: {name}", { name: person.name }) : t("Larger: {name}", { name: person.name }),
-    );
+    this.#pin.setAttribute("aria-label", pinLabel(view, name));
     this.#pin.setAttribute("aria-pressed", String(view.pinned));
     const states = describe(view);
     const key = JSON.stringify(states);
@@ -101,20 +104,28 @@ export class Tile {
   }
 }
 
+function pinLabel({ screen, pinned }: TileView, name: string): string {
+  if (screen) return pinned ? t("Smaller: screen of {name}", { name }) : t("Larger: screen of {name}", { name });
+  return pinned ? t("Smaller: {name}", { name }) : t("Larger: {name}", { name });
+}
+
 interface State {
   words: string;
   picture: IconName;
   tone: "plain" | "warn";
 }
 
+const coming = (): State => ({ words: t("Sound and picture come in a moment"), picture: "lock", tone: "warn" });
+const stopped = (): State => ({ words: t("Stopped"), picture: "lock", tone: "warn" });
+
 /** Everything worth knowing about a person, as picture and words, never by colour alone. */
 function describe(view: TileView): State[] {
   const { person } = view;
+  if (view.screen) return view.keys === "open" ? [] : [view.keys === "stopped" ? stopped() : coming()];
   const states: (State | false)[] = [
     person.phase === "lost" && { words: lostWords(person, view.zone), picture: "clock", tone: "warn" },
-    person.phase === "in" &&
-      view.keys === "catching_up" && { words: t("Sound and picture come in a moment"), picture: "lock", tone: "warn" },
-    person.phase === "in" && view.keys === "stopped" && { words: t("Stopped"), picture: "lock", tone: "warn" },
+    person.phase === "in" && view.keys === "catching_up" && coming(),
+    person.phase === "in" && view.keys === "stopped" && stopped(),
     person.phase === "in" && person.consent === "ask" && { words: t("Has stopped"), picture: "hand", tone: "warn" },
     person.phase === "in" &&
       person.consent === "explain" && { words: t("Is being told what it is about"), picture: "text", tone: "plain" },

@@ -86,6 +86,8 @@ export interface Trust {
   readonly revoked: readonly string[];
   /** Invitation secrets that this device knows, by seat, base64url. */
   readonly invitations: Readonly<Record<string, string>>;
+  /** Whom the team has invited with these, by seat: no word of the server's. A seat may be missing. */
+  readonly names?: Readonly<Record<string, string>>;
   /** The appointment's secret, base64url; null where this device was not given it. */
   readonly secret: string | null;
 }
@@ -96,7 +98,7 @@ export type Standing = "certified" | "invited" | "unverified";
 export interface Identity {
   readonly seat: string;
   readonly role: Role;
-  /** From the certificate for certified staff, from the signed leaf for everybody else. */
+  /** From the certificate for certified staff, from the team's invitation where this device holds it, else from the leaf. */
   readonly name: string;
   readonly standing: Standing;
   /** Fingerprint of the device. */
@@ -232,7 +234,8 @@ export async function identify(identity: Uint8Array, leaf: Bytes, trust: Trust, 
   if (BY_LINK.has(role) && secret !== undefined && mac !== undefined) {
     const wanted = await hmac(fromBase64url(secret), labelled(INVITATION, claimBytes(claim)));
     if (!equal(wanted, readBytes(mac))) throw new CredentialError("bad_mac");
-    return { ...known, standing: "invited", mayCommit: false };
+    // Who comes by link is told their own name by the server; the team knows better whom it has invited.
+    return { ...known, name: trust.names?.[seat] ?? name, standing: "invited", mayCommit: false };
   }
   return { ...known, standing: "unverified", mayCommit: false };
 }

@@ -43,6 +43,11 @@ export class CryptoRefused extends Error {
   }
 }
 
+/** The browser did not take a transform at once: media would pass it by. Nothing may be negotiated after that. */
+export class NotAttached extends Error {
+  override readonly name = "NotAttached";
+}
+
 /** A worker that is silent for so long is taken for dead. */
 const SILENCE_MS = 15_000;
 
@@ -171,7 +176,7 @@ export class CallCrypto {
   }
 
   /** Call it in `onRtpSender`, in the same task: later would let frames out in the clear. Returns the stream's
-   * number. */
+   * number. Throws NotAttached. */
   attachSender(sender: RTCRtpSender, { kind, source }: Outgoing): number {
     return this.#attach(sender, { id: ++this.#streams, side: "send", kind, source });
   }
@@ -197,11 +202,13 @@ export class CallCrypto {
 
   #attach(end: RTCRtpSender | RTCRtpReceiver, stream: Stream): number {
     if (attachmentPath() === "script") {
-      end.transform = new RTCRtpScriptTransform(this.#worker, stream);
+      const transform = new RTCRtpScriptTransform(this.#worker, stream);
+      end.transform = transform;
+      if (end.transform !== transform) throw new NotAttached("The browser has not taken the transform.");
       return stream.id;
     }
     const streams = (end as WithEncodedStreams).createEncodedStreams?.();
-    if (!streams) throw new TypeError("This browser gives no access to encoded frames.");
+    if (!streams) throw new NotAttached("This browser gives no access to encoded frames.");
     const { readable, writable } = streams;
     void this.#ask("attach", { stream, readable, writable }, [readable, writable]).catch(() => undefined);
     return stream.id;

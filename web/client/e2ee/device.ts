@@ -7,7 +7,9 @@ import type { LinkSecrets } from "./fragment";
 import { ECDSA, exportSpki, fingerprint, sign } from "./signatures";
 
 const DATABASE = "poruch-device";
-const STORES = ["keys", "certificate", "secrets", "verified"] as const;
+const STORES = ["keys", "certificate", "secrets", "verified", "mismatches", "revoked"] as const;
+/** Grows with the list above. */
+const VERSION = 2;
 type StoreName = (typeof STORES)[number];
 
 export interface DeviceKeys {
@@ -70,6 +72,16 @@ export const keepSecrets = (appointment: string, secrets: LinkSecrets): Promise<
 export const isVerified = async (device: string): Promise<boolean> => (await read<true>("verified", device)) !== null;
 export const keepVerified = (device: string): Promise<void> => write("verified", device, true);
 
+/** How often spoken codes did not match in this appointment since one did. */
+export const keptMismatches = async (appointment: string): Promise<number> =>
+  (await read<number>("mismatches", appointment)) ?? 0;
+export const keepMismatches = (appointment: string, count: number): Promise<void> =>
+  write("mismatches", appointment, count);
+
+/** Fingerprints of devices that were revoked, as far as this device has ever heard. */
+export const keptRevocations = async (): Promise<readonly string[]> => (await read<string[]>("revoked", "all")) ?? [];
+export const keepRevocations = (devices: readonly string[]): Promise<void> => write("revoked", "all", [...devices]);
+
 /** Erases the keys and everything remembered. The next use begins as a device that nobody knows. */
 export async function forgetDevice(): Promise<void> {
   await inTransaction(STORES, "readwrite", (open) => STORES.forEach((name) => void open(name).clear()));
@@ -117,8 +129,11 @@ async function inTransaction<T>(
 
 function openDatabase(): Promise<IDBDatabase> {
   return new Promise((resolve, reject) => {
-    const request = indexedDB.open(DATABASE, 1);
-    request.onupgradeneeded = () => STORES.forEach((name) => void request.result.createObjectStore(name));
+    const request = indexedDB.open(DATABASE, VERSION);
+    request.onupgradeneeded = () => {
+      const { result } = request;
+      for (const name of STORES) if (!result.objectStoreNames.contains(name)) result.createObjectStore(name);
+    };
     request.onsuccess = () => resolve(request.result);
     request.onerror = () => reject(request.error ?? new Error("IndexedDB does not open."));
   });

@@ -42,6 +42,8 @@ const HOSTILE: ReadonlySet<string> = new Set([
 
 /** What the page lends to the group. */
 export interface GroupHost {
+  /** Whether the organisation has certified this device: those who come later then wait for it to add them. */
+  readonly certified: boolean;
   readonly heard: (message: ReceivedMessage) => void;
   /** Learns revocations and secrets that have come since. */
   readonly renew: () => Promise<void>;
@@ -189,7 +191,8 @@ export class CallGroup {
     this.#began = began;
     // Whoever is left behind must not go on with keys that others may have been taken from.
     this.#later(LATE_MS, () => this.#asked && this.#began === began && this.#late());
-    await this.#connection.request("mls.key_package", { keyPackage: await this.#crypto.keyPackage() });
+    const keyPackage = await this.#crypto.keyPackage();
+    await this.#connection.request("mls.key_package", { keyPackage, certified: this.#host.certified });
   }
 
   /** Something cannot be read: a fresh leaf comes in place of this one, unless somebody does it on purpose. */
@@ -207,7 +210,7 @@ export class CallGroup {
 
   /** Nobody who could add this device is there, or nobody does. */
   #isDeserted(state: DeliveryState, room: Snapshot): boolean {
-    return isDeserted(state, room) || (this.#asked && performance.now() - this.#began >= DESERTED_MS);
+    return isDeserted(state, room.you.seat) || (this.#asked && performance.now() - this.#began >= DESERTED_MS);
   }
 
   async #raise(old: string | null): Promise<void> {

@@ -12,7 +12,7 @@ import {
   type Trust,
 } from "./credential";
 import type { Oneself } from "./crypto";
-import { keptSecrets, makeDevice, openDevice, type DeviceKeys } from "./device";
+import { keepRevocations, keptRevocations, keptSecrets, makeDevice, openDevice, type DeviceKeys } from "./device";
 import type { LinkSecrets } from "./fragment";
 import { ownCertificate } from "./own-certificate";
 import type { CurveSource } from "./start";
@@ -26,12 +26,14 @@ export interface Preparation {
   readonly mayRaise: boolean;
 }
 
-const NOTHING: TeamSecrets = { appointment: null, invitations: {} };
+const NOTHING: TeamSecrets = { appointment: null, invitations: {}, names: {} };
 
 /** Whose keys count, as the server says it; the caller knows from elsewhere whether it is the right key. */
 interface ServerTrust {
   readonly organisation: { readonly key: string } | null;
   readonly revoked: readonly string[];
+  /** Those of them that can never count again; the others' accounts are disabled for now. */
+  readonly for_good: readonly string[];
 }
 
 /** The device's own keys; for this page alone where the browser keeps nothing. */
@@ -54,15 +56,17 @@ export async function prepare(
   const certificate = you.kind === "staff" ? await ownCertificate(device, you.role) : null;
   const link = you.kind === "link" ? (offered ?? (await keptSecrets(appointment.id).catch(() => null))) : null;
   const said = await serverTrust();
+  const revoked = await everRevoked(said);
   const pin = link?.organisation ?? (certificate && organisationOf(certificate));
   const organisation = said.organisation && (await pinOrganisation(said.organisation.key, pin));
-  const team = certificate && organisation ? await opened(appointment.id, device, certificate, organisation, said) : NOTHING;
+  const team = certificate && organisation ? await opened(appointment.id, device, certificate, organisation, revoked) : NOTHING;
   const secret = link ? toBase64url(link.appointment) : team.appointment;
   const trust: Trust = {
     appointment: appointment.id,
     organisation,
-    revoked: said.revoked,
+    revoked,
     invitations: team.invitations,
+    names: team.names,
     secret,
   };
   const oneself: Oneself = {
@@ -83,7 +87,7 @@ async function opened(
   device: DeviceKeys,
   certificate: Certificate,
   organisation: Organisation,
-  { revoked }: ServerTrust,
+  revoked: readonly string[],
 ): Promise<TeamSecrets> {
   try {
     return await teamSecrets(appointment, { device, certificate }, { organisation, revoked });
@@ -100,6 +104,14 @@ function organisationOf(certificate: Certificate): string | null {
   } catch {
     return null;
   }
+}
+
+/** A revocation is for good, so a server that has once told of it cannot take it back on this device. */
+async function everRevoked(said: ServerTrust): Promise<readonly string[]> {
+  const kept = await keptRevocations().catch(() => []);
+  const known = [...new Set([...kept, ...said.for_good])];
+  if (known.length > kept.length) await keepRevocations(known).catch(() => undefined);
+  return [...new Set([...known, ...said.revoked])];
 }
 
 async function serverTrust(): Promise<ServerTrust> {

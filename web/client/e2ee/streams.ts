@@ -54,8 +54,9 @@ export class Streams {
       tally.refused[result]++;
       return false;
     }
-    tally.done++;
     frame.data = result.buffer;
+    // The first one proves that the stream is attached, or opens a picture: somebody waits for it.
+    if (tally.done++ === 0) this.#tell(this.counts());
     return true;
   }
 

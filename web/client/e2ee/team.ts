@@ -8,10 +8,12 @@ import type { DeviceKeys } from "./device";
 import {
   appointmentSubject,
   openEntry,
+  readContent,
   recipientsOf,
   sealEntry,
   seatSubject,
   VaultError,
+  withName,
   type VaultEntry,
   type VaultSubject,
   type VaultTrust,
@@ -44,6 +46,8 @@ export interface TeamSecrets {
   readonly appointment: string | null;
   /** By seat, base64url. */
   readonly invitations: Readonly<Record<string, string>>;
+  /** Whom the team has invited, by seat, as the device that made the invitation has sealed it. */
+  readonly names: Readonly<Record<string, string>>;
 }
 
 /** The server did not hand out the vault or did not take what was sealed. */
@@ -51,7 +55,7 @@ export class VaultUnavailable extends Error {
   override readonly name = "VaultUnavailable";
 }
 
-const AT_ONCE = 32;
+const AT_ONCE = 16;
 
 /** Opens what this device can open, makes what nobody has made, and seals everything to devices of the team that lack it. */
 export async function teamSecrets(appointment: string, own: TeamDevice, trust: VaultTrust): Promise<TeamSecrets> {
@@ -62,16 +66,19 @@ export async function teamSecrets(appointment: string, own: TeamDevice, trust: V
     ...vault.seats.filter((one) => one.by_link).map((one) => seatSubject(appointment, one.seat, one.role)),
   ];
   const found = new Map<string, string>();
+  const names: Record<string, string> = {};
   const sealed: VaultEntry[] = [];
   for (const subject of subjects) {
     const entries = vault.entries.filter((entry) => subjectOf(entry) === subject.secret);
-    const secret = (await opened(entries, subject, own, trust)) ?? begun(entries, vault.may_invite);
-    if (!secret) continue;
+    const content = (await opened(entries, subject, own, trust)) ?? begun(entries, vault, subject);
+    if (!content) continue;
+    const { secret, name } = readContent(content);
     found.set(subject.secret, toBase64url(secret));
+    if (subject.seat !== null && name !== null) names[subject.seat] = name;
     const lacking = vault.recipients.some(({ fingerprint }) => !entries.some((entry) => has(entry, fingerprint)));
     if (!lacking) continue;
     const to = vault.recipients.map((recipient) => recipient.certificate);
-    const entry = await sealedFor(subject, secret, to, own, trust);
+    const entry = await sealedFor(subject, content, to, own, trust);
     if (entry) sealed.push(entry);
   }
   for (let at = 0; at < sealed.length; at += AT_ONCE)
@@ -84,7 +91,7 @@ export async function teamSecrets(appointment: string, own: TeamDevice, trust: V
     const secret = found.get(`seat:${seat}`);
     return secret === undefined ? [] : [[seat, secret] as const];
   });
-  return { appointment: found.get("appointment") ?? null, invitations: Object.fromEntries(seats) };
+  return { appointment: found.get("appointment") ?? null, invitations: Object.fromEntries(seats), names };
 }
 
 /** The oldest that opens: whoever made another one meanwhile comes over to it. */
@@ -105,9 +112,12 @@ async function opened(
   return null;
 }
 
-/** A fresh secret, where there is none yet that somebody else could hold. */
-const begun = (entries: readonly VaultEntry[], mayInvite: boolean): Bytes | null =>
-  entries.length === 0 && mayInvite ? random(16) : null;
+/** A fresh secret, where there is none yet that somebody else could hold; an invitation's with the name that its maker saw. */
+function begun(entries: readonly VaultEntry[], vault: Vault, { seat }: VaultSubject): Bytes | null {
+  if (entries.length > 0 || !vault.may_invite) return null;
+  const name = vault.seats.find((one) => one.seat === seat)?.name;
+  return name === undefined ? random(16) : withName(random(16), name);
+}
 
 async function sealedFor(
   subject: VaultSubject,

@@ -2,7 +2,6 @@
 
 import type { DeliveryState, Snapshot } from "../types";
 import type { Member } from "./authentication";
-import { HOST_ROLES } from "./credential";
 import type { GroupView } from "./mls";
 
 /** A lost person keeps their place for a while; whoever has left or was removed does not. */
@@ -35,8 +34,7 @@ export function turn(state: DeliveryState, view: GroupView, own: Member, concern
   return view.members.filter(before).length;
 }
 
-/** Whether no connected member but this one could add anybody, as far as roles tell. */
-export function isDeserted(state: DeliveryState, room: Snapshot): boolean {
-  const hosts = new Set(room.people.filter((person) => HOST_ROLES.has(person.role)).map(({ seat }) => seat));
-  return !state.members.some(({ seat, live }) => live && seat !== room.you.seat && hosts.has(seat));
+/** Whether no connected member but this one could add anybody, as far as the server knows. */
+export function isDeserted(state: DeliveryState, own: string): boolean {
+  return !state.members.some(({ seat, live, leads }) => live && leads && seat !== own);
 }

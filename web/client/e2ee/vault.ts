@@ -3,7 +3,7 @@
 import { Aes128Gcm, CipherSuite, DhkemP256HkdfSha256, HkdfSha256 } from "@hpke/core";
 
 import type { Role } from "../types";
-import { canon, fromBase64url, parseObject, toBase64url, utf8, type Bytes } from "./bytes";
+import { canon, fromBase64url, fromUtf8, parseObject, toBase64url, utf8, type Bytes } from "./bytes";
 import { checkCertificate, CredentialError, type Certificate, type Organisation } from "./credential";
 import type { DeviceKeys } from "./device";
 import { fingerprint, sign, verify } from "./signatures";
@@ -53,6 +53,8 @@ export class VaultError extends Error {
 
 const LABEL = "poruch vault";
 const SECRET = 16;
+/** A secret and a name, always of one length. */
+const NAMED = 128;
 
 const suite = (): CipherSuite =>
   new CipherSuite({ kem: new DhkemP256HkdfSha256(), kdf: new HkdfSha256(), aead: new Aes128Gcm() });
@@ -71,7 +73,34 @@ export const seatSubject = (appointment: string, seat: string, role: Role): Vaul
   role,
 });
 
-/** Seals 16 bytes to every recipient whose certificate holds at `now`; the others are left out.
+/** What is sealed for an invitation: its secret, and whom the team has invited with it, cut to what fits. */
+export function withName(secret: Bytes, name: string): Bytes {
+  const content = new Uint8Array(NAMED);
+  content.set(secret);
+  let at = SECRET;
+  for (const character of name) {
+    const bytes = utf8(character);
+    if (at + bytes.length > NAMED) break;
+    content.set(bytes, at);
+    at += bytes.length;
+  }
+  return content;
+}
+
+/** The name is null where none was sealed along. */
+export function readContent(content: Bytes): { readonly secret: Bytes; readonly name: string | null } {
+  const name = content.slice(SECRET);
+  const end = name.indexOf(0);
+  const secret = content.slice(0, SECRET);
+  try {
+    const text = fromUtf8(end < 0 ? name : name.slice(0, end));
+    return { secret, name: text === "" ? null : text };
+  } catch {
+    return { secret, name: null };
+  }
+}
+
+/** Seals a secret, or a secret with a name, to every recipient whose certificate holds at `now`; the others are left out.
  * Throws a VaultError("no_recipients") when none is left. */
 export async function sealEntry(
   subject: VaultSubject,
@@ -81,7 +110,7 @@ export async function sealEntry(
   trust: VaultTrust,
   now: number,
 ): Promise<VaultEntry> {
-  if (secret.length !== SECRET) throw new RangeError(`A secret has ${SECRET} bytes, not ${secret.length}.`);
+  if (!hasLength(secret)) throw new RangeError(`What is sealed has ${SECRET} or ${NAMED} bytes, not ${secret.length}.`);
   const sealed: Sealed[] = [];
   for (const certificate of recipients) {
     const to = await recipient(certificate, trust, now);
@@ -93,7 +122,7 @@ export async function sealEntry(
   return { body, signer: signer.certificate, signature };
 }
 
-/** The secret, when a certified device signed this very subject and sealed it to this device; throws a VaultError. */
+/** What was sealed, when a certified device signed this very subject and sealed it to this device; throws a VaultError. */
 export async function openEntry(
   entry: VaultEntry,
   subject: VaultSubject,
@@ -118,9 +147,11 @@ export async function openEntry(
   } catch {
     throw new VaultError("undecryptable");
   }
-  if (secret.length !== SECRET) throw new VaultError("malformed");
+  if (!hasLength(secret)) throw new VaultError("malformed");
   return secret;
 }
+
+const hasLength = ({ length }: Bytes): boolean => length === SECRET || length === NAMED;
 
 /** Fingerprints of the devices that can open the entry; throws a VaultError("malformed"). */
 export const recipientsOf = (entry: VaultEntry): string[] => readBody(entry.body).sealed.map((one) => one.to);

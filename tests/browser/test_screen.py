@@ -1,0 +1,70 @@
+"""Showing one's screen in a call: who may, what the others see, and how it ends."""
+
+from __future__ import annotations
+
+import asyncio
+
+from tests.browser.conftest import MakeChromiumPerson, MakeFirefoxPerson
+from tests.support.demo import Demo
+from tests.support.media_seen import sees
+from tests.support.walk import DESK, PHONE, all_meet, arrive, is_in, join, let_in, picture, plan, sign_in, tile
+
+SHOWN = "Everybody in the conversation sees your screen."
+BANNER = "document.querySelector('[data-banner=sharing]')"
+# What a browser does when its own bar is pressed: the track ends without the page.
+BROWSERS_OWN_STOP = """(() => {
+  for (const connection of witness.connections)
+    for (const {track} of connection.getSenders())
+      if (track?.contentHint === 'detail') { track.stop(); track.dispatchEvent(new Event('ended')); }
+})()"""
+
+
+async def test_a_screen_that_a_worker_shows_is_seen_by_everybody_until_it_is_stopped(
+    demo: Demo, in_chromium: MakeChromiumPerson, in_firefox: MakeFirefoxPerson
+) -> None:
+    manager = await in_chromium("case manager", viewport=DESK)
+    client = await in_firefox("client", viewport=PHONE)
+    await sign_in(manager, demo, "case_manager")
+    meeting = await plan(manager, demo)
+    await asyncio.gather(join(manager, meeting.url), arrive(client, meeting.invitation))
+    await let_in(manager, demo.client)
+    name = demo.name("case_manager")
+    await all_meet({name: manager, demo.client: client})
+    assert await client.count("button", "Screen") == 0
+    screen = f"Screen of {name}"
+
+    await manager.click("button", "Screen")
+    await manager.see(SHOWN)
+    await sees(client, picture(screen))
+    # The person stays in sight beside their screen, which is the large one.
+    await sees(client, picture(name))
+    assert await client.evaluate(f"{tile(screen)}.classList.contains('tile--large')")
+
+    # A reload of the one who looks brings it back; stopping takes it away for all.
+    await client.reload()
+    await is_in(client)
+    await sees(client, picture(screen))
+    await manager.click("button", "Stop showing it")
+    await client.wait_for(f"!({tile(screen)})")
+    await manager.wait_for(f"!{BANNER}")
+
+    # A second time, ended by the browser's own button.
+    await manager.click("button", "Screen")
+    await sees(client, picture(screen))
+    await manager.run(BROWSERS_OWN_STOP)
+    await client.wait_for(f"!({tile(screen)})")
+    await manager.wait_for(f"!{BANNER}")
+    await sees(client, picture(name))
+
+
+async def test_a_screen_that_may_not_be_shown_says_what_to_do(demo: Demo, in_chromium: MakeChromiumPerson) -> None:
+    manager = await in_chromium("case manager", viewport=DESK)
+    await manager.raw.add_init_script(
+        "navigator.mediaDevices.getDisplayMedia = async () => { throw new DOMException('', 'NotAllowedError'); }"
+    )
+    await sign_in(manager, demo, "case_manager")
+    meeting = await plan(manager, demo)
+    await join(manager, meeting.url)
+    await manager.click("button", "Screen")
+    await manager.see("Your screen is not shown.")
+    assert await manager.evaluate(f"!{BANNER}")
