@@ -10,10 +10,13 @@ from collections import Counter
 from collections.abc import Callable
 
 from . import control, ortc
+from .batch import Memory
 from .control import Json, MediaError, MediaEvent, ProducerClosed, Request, TransportClosed
+from .forward import Outgoing, Spread
 from .ice import Address, parse_check
+from .outbox import Receivers
 from .parsing import ParseError
-from .router import Outgoing, Router
+from .router import Router
 from .transport import WebRtcTransport
 from .twcc import FEEDBACK_INTERVAL
 from .wire import Wire
@@ -34,6 +37,7 @@ class Engine:
         self._clock = clock
         self._counters: Counter[str] = Counter()
         self._wire = Wire(start.listen, start.port, self._on_check, self._counters, clock)
+        self._single = self._wire.single()
         self._announced = start.announced
         self._rooms: dict[str, Router] = {}
         self._transports: dict[str, WebRtcTransport] = {}
@@ -100,6 +104,7 @@ class Engine:
             wire=self._wire,
             counters=self._counters,
             on_packet=self._on_packet,
+            on_media=self._on_media,
             on_ready=self._on_ready,
             on_end=self._on_end,
         )
@@ -124,13 +129,38 @@ class Engine:
             return
         self._counters["stun_in"] += 1
 
+    def _on_media(self, transport: WebRtcTransport, received: Memory, at: int, size: int, now: float) -> None:
+        """Forward a packet where it lies: the hot path."""
+        router = self._rooms[transport.room]
+        spread = router.on_rtp(transport.id, received, at, size, now)
+        if spread is not None:
+            plan = spread.fanout.plan
+            receivers = plan if isinstance(plan, Receivers) else self._plan(spread)
+            self._wire.outbox.spread(received, spread.start, spread.size, spread.numbers, receivers)
+        if router.waits:
+            self._send(router.take())
+
+    def _plan(self, spread: Spread) -> Receivers:
+        ways = [self._transports[consumer.transport].way_out for consumer in spread.fanout.direct]
+        found = [way for way in ways if way is not None]
+        receivers = Receivers.of([context for context, _ in found], [place for _, place in found])
+        spread.fanout.plan = receivers
+        return receivers
+
     def _on_packet(self, transport: WebRtcTransport, rtcp: bool, data: bytes, now: float) -> None:
         router = self._rooms[transport.room]
-        self._send(router.on_rtcp(transport.id, data, now) if rtcp else router.on_rtp(transport.id, data, now))
+        if rtcp:
+            router.on_rtcp(transport.id, data, now)
+            self._send(router.take())
+        else:
+            self._on_media(transport, self._single, self._single.put(data), len(data), now)
+            self._wire.outbox.flush()
 
     def _on_ready(self, transport: WebRtcTransport) -> None:
         if transport.id in self._transports:
-            self._rooms[transport.room].link_ready(transport.id)
+            router = self._rooms[transport.room]
+            router.link_direct(transport.id, direct=transport.way_out is not None)
+            router.link_ready(transport.id)
 
     def _send(self, outgoing: list[Outgoing]) -> None:
         for each in outgoing:
@@ -142,6 +172,8 @@ class Engine:
         while True:
             await asyncio.sleep(FEEDBACK_INTERVAL)
             now = self._clock()
+            for transport in self._transports.values():
+                transport.refill()
             for router in self._rooms.values():
                 self._tick_room(router, now)
             for transport in [each for each in self._transports.values() if each.ice.expired(now)]:
@@ -149,7 +181,8 @@ class Engine:
 
     def _tick_room(self, router: Router, now: float) -> None:
         try:
-            self._send(router.tick(now))
+            router.tick(now)
+            self._send(router.take())
         except Exception:
             # The last belt, as on the wire: one room's trouble must not end every room's feedback.
             self._counters["tick_errors"] += 1

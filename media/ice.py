@@ -112,7 +112,7 @@ class IceLite:
     def heard(self, source: Address, now: float) -> None:
         """Note an authenticated packet from ``source``, so that a talking address is not taken for a silent one."""
         if source == self.selected:
-            self._heard_at = now
+            self._heard_at = max(self._heard_at, now)
 
     def expired(self, now: float) -> bool:
         """Tell whether consent has run out; a transport that was never checked is still waiting for its client."""

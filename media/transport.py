@@ -4,22 +4,29 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from typing import Any
 
+from .batch import Destination, Memory
 from .control import MediaError
 from .dtls import Dtls
 from .ice import Address, Check, IceLite, new_credentials
 from .ortc import PeerDtls
 from .srtp import SrtpKeys, SrtpSession, sessions
-from .wire import Kind, Wire
+from .wire import Inlet, Kind, Wire
+
+BYTES_PER_TICK = 1 << 18
+"""What a peer may send between two refills: 40 Mbit/s, far more than any browser's camera and screen."""
 
 OnPacket = Callable[["WebRtcTransport", bool, bytes, float], None]
+OnMedia = Callable[["WebRtcTransport", Memory, int, int, float], None]
 OnReady = Callable[["WebRtcTransport"], None]
 OnEnd = Callable[["WebRtcTransport", str], None]
 
 
 class WebRtcTransport:
-    """``on_packet(transport, rtcp, data, now)`` gets decrypted packets, ``on_ready(transport)`` says when packets begin
-    to leave, ``on_end(transport, reason)`` gets a failure.
+    """``on_packet(transport, rtcp, data, now)`` gets packets that were decrypted one by one, ``on_media(transport,
+    received, at, size, now)`` those that lie decrypted in the wire's memory. ``on_ready(transport)`` says when packets
+    begin to leave, ``on_end(transport, reason)`` gets a failure.
     """
 
     def __init__(
@@ -31,6 +38,7 @@ class WebRtcTransport:
         wire: Wire,
         counters: Counter[str],
         on_packet: OnPacket,
+        on_media: OnMedia,
         on_ready: OnReady,
         on_end: OnEnd,
     ) -> None:
@@ -41,12 +49,15 @@ class WebRtcTransport:
         self._wire = wire
         self._counters = counters
         self._on_packet = on_packet
+        self._on_media = on_media
         self._on_ready = on_ready
         self._dtls = Dtls(self._send, self._got_keys, lambda reason: on_end(self, reason))
         self._peer_dtls: PeerDtls | None = None
         self._started = False
         self._receive: SrtpSession | None = None
         self._protect: SrtpSession | None = None
+        self._inlet: Inlet | None = None
+        self._destination: Destination | None = None
         self._sink = self.receive  # one bound method, so that the wire can tell sinks apart by identity
 
     @property
@@ -63,6 +74,8 @@ class WebRtcTransport:
 
     def on_check(self, check: Check, source: Address, now: float) -> bool:
         """Answer a connectivity check; False when it is not authentic."""
+        if self.ice.selected is not None:
+            self.ice.heard(self.ice.selected, self._wire.heard_at(self.ice.selected))
         answer = self.ice.answer(check, source, now)
         if answer is None:
             return False
@@ -70,6 +83,7 @@ class WebRtcTransport:
         self._wire.admit(source, self._sink)
         if answer.moved:
             self._counters["address_selected"] += 1
+            self._point_to(source)
             self._start_dtls()
         return True
 
@@ -101,10 +115,31 @@ class WebRtcTransport:
         self._counters["rtcp_out" if rtcp else "rtp_out"] += 1
         self._send(data)
 
+    @property
+    def way_out(self) -> tuple[Any, int] | None:
+        """Libsrtp's sending session and the place of the destination, for packets that many peers get at once.
+
+        The place stays the same when the peer's address changes. None while packets must go through :meth:`send`.
+        """
+        if self._protect is None or self._destination is None:
+            return None
+        return self._protect.context, self._destination.place
+
+    def refill(self) -> None:
+        """Grant the peer its bytes until the next tick."""
+        if self._inlet is not None:
+            self._inlet.bytes_left = BYTES_PER_TICK
+
     def detach(self) -> None:
         """Stop media in both directions before this call returns."""
         self._wire.dismiss(self._sink)
-        self._receive = self._protect = None
+        self._receive = self._protect = self._inlet = None
+
+    def _point_to(self, address: Address) -> None:
+        if self._destination is None:
+            self._destination = self._wire.destination(address)
+        else:
+            self._destination.move(address)
 
     async def farewell(self) -> None:
         """Tell the peer that it is over."""
@@ -122,5 +157,10 @@ class WebRtcTransport:
 
     def _got_keys(self, keys: SrtpKeys) -> None:
         self._receive, self._protect = sessions(keys)
+        self._inlet = Inlet(self._receive.context, self._take, BYTES_PER_TICK)
+        self._wire.open_inlet(self._sink, self._inlet)
         self._counters["dtls_connected"] += 1
         self._on_ready(self)
+
+    def _take(self, received: Memory, at: int, size: int, now: float) -> None:
+        self._on_media(self, received, at, size, now)

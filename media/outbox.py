@@ -1,0 +1,106 @@
+"""What a worker is about to send: packets replicated, renumbered and encrypted side by side for all their receivers."""
+
+from __future__ import annotations
+
+import socket
+from array import array
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pylibsrtp._binding import lib  # type: ignore[import-not-found]  # a compiled module without types
+
+from .batch import SEND_SLOTS, SLOT, Memory, Names, Sending
+from .fanout import Numbers
+
+_WORDS = SLOT // 4
+_HALVES = SLOT // 2
+_REPEATED = 32  # receivers up to which a list of equal lengths is kept for the next packet of that size
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Receivers:
+    """Who gets a packet: libsrtp's sending sessions, and the places of their destinations in memory."""
+
+    contexts: Sequence[Any]
+    places: memoryview
+
+    @classmethod
+    def of(cls, contexts: Sequence[Any], places: Sequence[int]) -> Receivers:
+        """Make the tables of up to ``SEND_SLOTS`` receivers."""
+        return cls(list(contexts), memoryview(array("Q", places)))
+
+
+class Outbox:
+    """Send slots that fill up during one batch of input and leave together."""
+
+    def __init__(self, port: socket.socket, names: Names, counters: Counter[str], *, batched: bool) -> None:
+        self._port = port
+        self._counters = counters
+        self._batched = batched
+        self._slots = Sending(names)
+        self._lengths: dict[int, memoryview] = {}
+        self._used = 0
+
+    def spread(self, source: Memory, start: int, size: int, numbers: Numbers, receivers: Receivers) -> None:
+        """Encrypt the plain packet at ``start`` for every receiver under its own numbers; it leaves with the flush."""
+        contexts = receivers.contexts
+        count = len(contexts)
+        if self._used + count > SEND_SLOTS:
+            self.flush()
+        begin = self._used
+        end = begin + count
+        slots = self._slots
+        slots.bytes[begin * SLOT : end * SLOT] = source.buffer[start : start + SLOT] * count
+        words = slots.words
+        words[begin * _WORDS : end * _WORDS : _WORDS] = numbers.heads
+        if numbers.ssrcs is not None:
+            words[begin * _WORDS + 2 : end * _WORDS : _WORDS] = numbers.ssrcs
+        for at, width, values in numbers.patches:
+            if width == 4:
+                words[begin * _WORDS + at // 4 : end * _WORDS : _WORDS] = values.cast("I")
+            elif width == 2:
+                slots.halves[begin * _HALVES + at // 2 : end * _HALVES : _HALVES] = values.cast("H")
+            else:
+                slots.bytes[begin * SLOT + at : end * SLOT : SLOT] = values
+        slots.lengths[begin:end] = self._repeated(size, count)
+        slots.places[begin:end] = receivers.places
+        failed = list(map(lib.srtp_protect, contexts, slots.packets[begin:end], slots.length_pointers[begin:end]))
+        if any(failed):
+            end = self._without(failed, begin)
+        self._used = end
+
+    def flush(self) -> None:
+        """Send what waits, each packet at once or not at all."""
+        used = self._used
+        if not used:
+            return
+        self._used = 0
+        full, failed = self._slots.flush(self._port, used, batched=self._batched)
+        self._counters["rtp_out"] += used - full - failed
+        if full:
+            self._counters["send_buffer_full"] += full
+        if failed:
+            self._counters["send_failed"] += failed
+
+    def _repeated(self, size: int, count: int) -> memoryview:
+        if count > _REPEATED:
+            return memoryview(array("Q", [size]) * count)
+        found = self._lengths.get(size)
+        if found is None:
+            found = self._lengths[size] = memoryview(array("Q", [size]) * _REPEATED)
+        return found[:count]
+
+    def _without(self, failed: list[int], begin: int) -> int:
+        """Close the gaps that refused packets leave; return the end of what remains."""
+        slots, to = self._slots, begin
+        for place, refused in enumerate(failed, begin):
+            if refused:
+                self._counters["protect_refused"] += 1
+                continue
+            if place != to:
+                slots.bytes[to * SLOT : (to + 1) * SLOT] = slots.bytes[place * SLOT : (place + 1) * SLOT]
+                slots.lengths[to], slots.places[to] = slots.lengths[place], slots.places[place]
+            to += 1
+        return to
