@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import re
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
@@ -21,6 +22,9 @@ from pydantic_settings import (
 ROOT = Path(__file__).resolve().parent.parent
 CONFIG_VARIABLE = "PORUCH_CONFIG"
 DEFAULT_CONFIG = Path("/etc/poruch/poruch.toml")
+
+_RELAY = re.compile(r"turns?:(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+)(:[0-9]{1,5})?(\?transport=(udp|tcp))?")
+"""A relay's address (RFC 7065)."""
 
 Words = Annotated[list[str], NoDecode]
 """A list that the environment writes with commas."""
@@ -69,6 +73,15 @@ class Settings(BaseSettings):
         [],
         description="IP addresses that browsers are told for media, with commas between; empty means this machine's.",
     )
+    media_tcp: bool = Field(
+        True, description="Sound and picture over TCP as well, on the same port numbers, for networks that block UDP."
+    )
+    turn_urls: Words = Field(
+        [], description="Addresses of your TURN relay, like turn:relay.example.org:3478, with commas between."
+    )
+    turn_secret: SecretStr = Field(
+        SecretStr(""), description="The secret that the relay shares with this server (coturn: static-auth-secret)."
+    )
     media_workers: int = Field(1, ge=1, le=256, description="Number of media worker processes, about one per core.")
     organisation: str = Field("Поруч", min_length=1, max_length=120, description="Name of the organisation on pages.")
     help_phone: str = Field("", max_length=40, description="Telephone number for help, shown on every page of a call.")
@@ -99,7 +112,7 @@ class Settings(BaseSettings):
         del dotenv_settings, file_secret_settings
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, config_file())
 
-    @field_validator("other_origins", "client_origins", "media_announced", "languages", mode="before")
+    @field_validator("other_origins", "client_origins", "media_announced", "turn_urls", "languages", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
         return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
@@ -132,6 +145,14 @@ class Settings(BaseSettings):
     def _are_addresses(cls, value: list[str]) -> list[str]:
         return [str(ipaddress.ip_address(each)) for each in value]
 
+    @field_validator("turn_urls")
+    @classmethod
+    def _are_relays(cls, value: list[str]) -> list[str]:
+        for each in value:
+            if not _RELAY.fullmatch(each):
+                raise ValueError(f"“{each}” is not an address like turn:relay.example.org:3478?transport=udp")
+        return value
+
     @field_validator("time_zone")
     @classmethod
     def _is_zone(cls, value: str) -> str:
@@ -147,6 +168,8 @@ class Settings(BaseSettings):
             raise ValueError(f"default_language “{self.default_language}” is not one of languages")
         if (self.tls_cert is None) != (self.tls_key is None):
             raise ValueError("tls_cert and tls_key belong together: set both or neither")
+        if bool(self.turn_urls) != bool(self.turn_secret.get_secret_value()):
+            raise ValueError("turn_urls and turn_secret belong together: set both or neither")
         if self.media_port and self.media_port + self.media_workers - 1 > 65535:
             raise ValueError("media_port plus media_workers goes beyond port 65535")
         return self
