@@ -112,7 +112,7 @@ class Destination:
         self.address = address
 
 
-class Memory:
+class Slots:
     """``count`` datagrams side by side, with the structures that the batched calls read."""
 
     def __init__(self, count: int, names: Names, headroom: int, capacity: int) -> None:
@@ -138,7 +138,7 @@ class Memory:
         self.packets = [self._memory + place * SLOT + headroom for place in range(count)]
 
 
-class Received(Memory):
+class Received(Slots):
     """What came in with the last call of :meth:`receive`."""
 
     def __init__(self, names: Names) -> None:
@@ -180,7 +180,7 @@ class Received(Memory):
         return found
 
 
-class Single(Memory):
+class Single(Slots):
     """One datagram that came another way than through the socket."""
 
     def __init__(self, names: Names) -> None:
@@ -192,7 +192,7 @@ class Single(Memory):
         return HEADROOM
 
 
-class Sending(Memory):
+class Sending(Slots):
     """Datagrams that leave together with the next :meth:`flush`."""
 
     def __init__(self, names: Names) -> None:

@@ -9,19 +9,22 @@ CAPACITY = 512
 class PacketCache:
     """A ring of canonical packets by index. It grows to its bound only as packets come."""
 
-    __slots__ = ("_indices", "_packets", "octets")
+    __slots__ = ("_indices", "_packets")
 
     def __init__(self) -> None:
         self._indices: list[int] = [-1] * CAPACITY
         self._packets: list[bytes] = [b""] * CAPACITY
-        self.octets = 0
 
     def keep(self, index: int, packet: bytes) -> None:
         """Store a packet in place of the one that lies ``CAPACITY`` before it."""
         place = index % CAPACITY
-        self.octets += len(packet) - len(self._packets[place])
         self._indices[place] = index
         self._packets[place] = packet
+
+    @property
+    def octets(self) -> int:
+        """Bytes of packets held."""
+        return sum(map(len, self._packets))
 
     def find(self, index: int) -> bytes | None:
         """Return the packet if it is still there."""

@@ -10,10 +10,11 @@ from collections import Counter
 from collections.abc import Callable
 
 from . import control, ortc
-from .batch import Memory
 from .control import Json, MediaError, MediaEvent, ProducerClosed, Request, TransportClosed
-from .forward import Outgoing, Spread
+from .fanout import Fanout, Patch
+from .forward import Outgoing
 from .ice import Address, parse_check
+from .memory import Memory
 from .outbox import Receivers
 from .parsing import ParseError
 from .router import Router
@@ -64,7 +65,7 @@ class Engine:
             case control.OpenRoom():
                 if request.room in self._rooms:
                     raise MediaError("wrong_state", "this room is open already")
-                self._rooms[request.room] = Router(self._counters)
+                self._rooms[request.room] = Router(self._counters, self._spread)
             case control.CloseRoom():
                 self._router(request.room)
                 self._close_room(request.room)
@@ -132,20 +133,21 @@ class Engine:
     def _on_media(self, transport: WebRtcTransport, received: Memory, at: int, size: int, now: float) -> None:
         """Forward a packet where it lies: the hot path."""
         router = self._rooms[transport.room]
-        spread = router.on_rtp(transport.id, received, at, size, now)
-        if spread is not None:
-            plan = spread.fanout.plan
-            receivers = plan if isinstance(plan, Receivers) else self._plan(spread)
-            self._wire.outbox.spread(received, spread.start, spread.size, spread.numbers, receivers)
+        router.on_rtp(transport.id, received, at, size, now)
         if router.waits:
             self._send(router.take())
 
-    def _plan(self, spread: Spread) -> Receivers:
-        ways = [self._transports[consumer.transport].way_out for consumer in spread.fanout.direct]
+    def _spread(  # noqa: PLR0917 - the hot path
+        self, memory: Memory, start: int, size: int, fanout: Fanout, heads: memoryview, patches: tuple[Patch, ...]
+    ) -> None:
+        self._wire.outbox.spread(memory, start, size, fanout.plan or self._plan(fanout), heads, patches)
+
+    def _plan(self, fanout: Fanout) -> Receivers:
+        ways = [self._transports[consumer.transport].way_out for consumer in fanout.direct]
         found = [way for way in ways if way is not None]
-        receivers = Receivers.of([context for context, _ in found], [place for _, place in found])
-        spread.fanout.plan = receivers
-        return receivers
+        made = Receivers.of([context for context, _ in found], [place for _, place in found], fanout.ssrcs)
+        fanout.plan = made
+        return made
 
     def _on_packet(self, transport: WebRtcTransport, rtcp: bool, data: bytes, now: float) -> None:
         router = self._rooms[transport.room]

@@ -7,7 +7,7 @@ picture numbers. For all consumers at once they are lanes of one long integer: a
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from . import vp8
 
@@ -30,27 +30,19 @@ class Patch(NamedTuple):
     values: memoryview
 
 
-class Numbers(NamedTuple):
-    """What differs between the direct consumers of one packet, side by side in network order, ready to be laid in.
+class Fanout:
+    """The current consumers of one layer. ``plan`` is the engine's, and None whenever the direct ones have changed.
 
-    ``heads`` are the first four bytes; ``ssrcs`` is None when all have the one that the packet carries.
+    ``ssrcs`` of the direct ones lie side by side in network order; None while all have the one that packets carry.
     """
 
-    heads: memoryview
-    ssrcs: memoryview | None
-    patches: tuple[Patch, ...]
-
-
-class Fanout:
-    """The current consumers of one layer. ``plan`` is the engine's, and None whenever the direct ones have changed."""
-
-    __slots__ = ("_base", "_mask", "_moved", "_ones", "_ssrcs", "direct", "members", "others", "plan")
+    __slots__ = ("_base", "_mask", "_ones", "_size", "direct", "members", "moved", "others", "plan", "ssrcs")
 
     def __init__(self) -> None:
         self.members: dict[str, Consumer] = {}
         self.direct: list[Consumer] = []
         self.others: list[Consumer] = []
-        self.plan: object | None = None
+        self.plan: Any = None
         self.changed()
 
     def join(self, consumer: Consumer) -> None:
@@ -72,23 +64,26 @@ class Fanout:
         self.plan = None
         self._ones = sum(1 << 32 * place for place in range(len(self.direct)))
         self._mask = 0xFFFF * self._ones
+        self._size = 4 * len(self.direct)
         self._base = 0
         for each in self.direct:
             self._base = self._base << 32 | each.lane.offset & 0xFFFF
-        self._moved = any(each.moved for each in self.direct)
+        self.moved = any(each.moved for each in self.direct)
         own = any(each.ssrc != each.producer.ssrc for each in self.direct)
         ssrcs = struct.pack(f"!{len(self.direct)}I", *(each.ssrc for each in self.direct))
-        self._ssrcs = memoryview(ssrcs).cast("I") if own else None
+        self.ssrcs = memoryview(ssrcs).cast("I") if own else None
 
-    def numbers(self, second: int, index: int, timestamp: int, descriptor: vp8.Descriptor | None) -> Numbers:
-        """Return the numbers of packet ``index`` for the direct consumers; ``second`` is its second header byte."""
+    def heads(self, head: int, index: int) -> memoryview:
+        """Return the first four bytes of packet ``index`` for the direct consumers, side by side in network order.
+
+        ``head`` has the two bytes that are the same for all, in its upper half.
+        """
         ones = self._ones
-        heads = (self._base + (index & 0xFFFF) * ones) & self._mask | (0x90000000 | second << 16) * ones
-        lanes = memoryview(heads.to_bytes(4 * len(self.direct), "big")).cast("I")
-        patches = self._patches(timestamp, descriptor) if self._moved else ()
-        return Numbers(lanes, self._ssrcs, patches)
+        lanes = (self._base + (index & 0xFFFF) * ones) & self._mask | head * ones
+        return memoryview(lanes.to_bytes(self._size, "big")).cast("I")
 
-    def _patches(self, timestamp: int, descriptor: vp8.Descriptor | None) -> tuple[Patch, ...]:
+    def patches(self, timestamp: int, descriptor: vp8.Descriptor | None) -> tuple[Patch, ...]:
+        """Return what else differs between the direct consumers after a switch of layers."""
         times = [(timestamp + each.time_shift) & 0xFFFFFFFF for each in self.direct]
         patches = [Patch(_TIMESTAMP_AT, 4, memoryview(struct.pack(f"!{len(times)}I", *times)))]
         if descriptor is None:
@@ -111,7 +106,7 @@ class Fanout:
 
 
 def renumbered(packet: bytes, consumer: Consumer, index: int) -> bytes:
-    """Return a canonical packet as one consumer gets it: what :meth:`Fanout.numbers` does for many."""
+    """Return a canonical packet as one consumer gets it: one at a time what the lanes do for many."""
     changed = bytearray(packet)
     struct.pack_into("!H", changed, 2, (index + consumer.lane.offset) & 0xFFFF)
     struct.pack_into("!I", changed, 8, consumer.ssrc)

@@ -31,6 +31,9 @@ class Layer:
     producer: Producer
     rid: str
     payload_type: int
+    """As the publisher has it."""
+    canonical_type: int
+    """As subscribers have it."""
     reception: Reception
     place: int = 0
     """Among the producer's layers, the smallest picture first."""
@@ -46,7 +49,6 @@ class Layer:
     picture: int = 0
     level: int = 0
     octets: int = 0
-    packets: int = 0
     rate_bps: float = 0.0
     heard_at: float = float("-inf")
     key_frame_wanted: bool = False
@@ -55,8 +57,8 @@ class Layer:
     _measured_at: float = float("-inf")
     _measured_octets: int = 0
 
-    def number(self, extended: int) -> tuple[int, bool] | None:
-        """Return (index, newest) of the packet that its 16-bit numbers count as ``extended``; None when far too old."""
+    def number(self, extended: int) -> tuple[int, bool]:
+        """Return (index, newest) of the packet that its 16-bit numbers count as ``extended``; -1 when far too old."""
         if self._base is None:
             self._base = self.index + 1 - extended
         index = extended + self._base
@@ -67,7 +69,7 @@ class Layer:
                 index = self.index + 1
             self.index = index
             return index, True
-        return (index, False) if ahead > -_REORDERING else None
+        return (index if ahead > -_REORDERING else -1), False
 
     def active(self, now: float) -> bool:
         """Tell whether the publisher sends this layer, and in a clock that we know."""

@@ -11,9 +11,11 @@ from typing import Any
 
 from pylibsrtp._binding import lib  # type: ignore[import-not-found]  # a compiled module without types
 
-from .batch import SEND_SLOTS, SLOT, Memory, Names, Sending
-from .fanout import Numbers
+from .batch import SEND_SLOTS, SLOT, Names, Sending
+from .fanout import Patch
+from .memory import Memory
 
+_protect = lib.srtp_protect
 _WORDS = SLOT // 4
 _HALVES = SLOT // 2
 _REPEATED = 32  # receivers up to which a list of equal lengths is kept for the next packet of that size
@@ -23,13 +25,15 @@ _REPEATED = 32  # receivers up to which a list of equal lengths is kept for the 
 class Receivers:
     """Who gets a packet: libsrtp's sending sessions, and the places of their destinations in memory."""
 
+    count: int
     contexts: Sequence[Any]
     places: memoryview
+    ssrcs: memoryview | None
 
     @classmethod
-    def of(cls, contexts: Sequence[Any], places: Sequence[int]) -> Receivers:
-        """Make the tables of up to ``SEND_SLOTS`` receivers."""
-        return cls(list(contexts), memoryview(array("Q", places)))
+    def of(cls, contexts: Sequence[Any], places: Sequence[int], ssrcs: memoryview | None = None) -> Receivers:
+        """Make the tables of up to ``SEND_SLOTS`` receivers; ``ssrcs`` where they have not the packet's own."""
+        return cls(len(contexts), list(contexts), memoryview(array("Q", places)), ssrcs)
 
 
 class Outbox:
@@ -43,10 +47,12 @@ class Outbox:
         self._lengths: dict[int, memoryview] = {}
         self._used = 0
 
-    def spread(self, source: Memory, start: int, size: int, numbers: Numbers, receivers: Receivers) -> None:
+    def spread(  # noqa: PLR0917 - the hot path: keywords would cost as much as a look-up
+        self, source: Memory, start: int, size: int, receivers: Receivers, heads: memoryview, patches: tuple[Patch, ...]
+    ) -> None:
         """Encrypt the plain packet at ``start`` for every receiver under its own numbers; it leaves with the flush."""
         contexts = receivers.contexts
-        count = len(contexts)
+        count = receivers.count
         if self._used + count > SEND_SLOTS:
             self.flush()
         begin = self._used
@@ -54,10 +60,10 @@ class Outbox:
         slots = self._slots
         slots.bytes[begin * SLOT : end * SLOT] = source.buffer[start : start + SLOT] * count
         words = slots.words
-        words[begin * _WORDS : end * _WORDS : _WORDS] = numbers.heads
-        if numbers.ssrcs is not None:
-            words[begin * _WORDS + 2 : end * _WORDS : _WORDS] = numbers.ssrcs
-        for at, width, values in numbers.patches:
+        words[begin * _WORDS : end * _WORDS : _WORDS] = heads
+        if receivers.ssrcs is not None:
+            words[begin * _WORDS + 2 : end * _WORDS : _WORDS] = receivers.ssrcs
+        for at, width, values in patches:
             if width == 4:
                 words[begin * _WORDS + at // 4 : end * _WORDS : _WORDS] = values.cast("I")
             elif width == 2:
@@ -66,7 +72,7 @@ class Outbox:
                 slots.bytes[begin * SLOT + at : end * SLOT : SLOT] = values
         slots.lengths[begin:end] = self._repeated(size, count)
         slots.places[begin:end] = receivers.places
-        failed = list(map(lib.srtp_protect, contexts, slots.packets[begin:end], slots.length_pointers[begin:end]))
+        failed = list(map(_protect, contexts, slots.packets[begin:end], slots.length_pointers[begin:end]))
         if any(failed):
             end = self._without(failed, begin)
         self._used = end

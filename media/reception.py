@@ -23,6 +23,7 @@ class Reception:
         "_base",
         "_clock_rate",
         "_cycles",
+        "_expected",
         "_expected_before",
         "_highest",
         "_jitter",
@@ -31,6 +32,7 @@ class Reception:
         "_received_before",
         "_report_at",
         "_report_middle",
+        "_timestamp",
         "_transit",
         "extended",
         "ssrc",
@@ -41,6 +43,8 @@ class Reception:
         self._clock_rate = clock_rate
         self._highest: int | None = None
         self._base = 0
+        self._expected = -1
+        self._timestamp: int | None = None
         self._cycles = 0
         self._received = 0
         self._expected_before = 0
@@ -56,20 +60,31 @@ class Reception:
     def arrived(self, sequence: int, timestamp: int, now: float) -> Sequence[int]:
         """Count a packet; return the sequence numbers that its arrival shows to be missing."""
         self._received += 1
+        if timestamp != self._timestamp:
+            self._note_jitter(timestamp, now)
+        if sequence == self._expected:  # the hot path: in order, and not the first of a round
+            self._highest = sequence
+            self._expected = sequence + 1
+            self.extended = self._cycles + sequence
+            return ()
+        return self._out_of_order(sequence, now)
+
+    def _note_jitter(self, timestamp: int, now: float) -> None:
+        """Compare with the packet that began the picture before: packets of one picture leave together on purpose."""
+        self._timestamp = timestamp
         transit = now * self._clock_rate - timestamp
         change = transit - self._transit if self._transit is not None else 0.0
         self._transit = transit
         # A timestamp that wraps or jumps says nothing about the network.
         if -_MAX_TRANSIT_CHANGE < change < _MAX_TRANSIT_CHANGE:
             self._jitter += (abs(change) - self._jitter) / 16
+
+    def _out_of_order(self, sequence: int, now: float) -> Sequence[int]:
         if self._highest is None:
             self._highest = self._base = self.extended = sequence
+            self._expected = sequence + 1
             return ()
         ahead = (sequence - self._highest) & 0xFFFF
-        if ahead == 1 and sequence:
-            self._highest = sequence
-            self.extended = self._cycles + sequence
-            return ()
         if ahead == 0 or ahead > MODULUS - _MAX_LATE:
             self._missing.pop(sequence, None)
             self.extended = self._cycles + self._highest + distance(sequence, self._highest)
@@ -78,6 +93,7 @@ class Reception:
         if sequence < self._highest:
             self._cycles += 1 << 16
         self._highest = sequence
+        self._expected = sequence + 1
         self.extended = self._cycles + sequence
         if ahead > _MAX_GAP or len(self._missing) + len(new) > _MAX_MISSING:
             self._missing.clear()

@@ -1,7 +1,7 @@
 """One room's forwarding decisions: which packet goes to whom, under which numbers, and what feedback goes back.
 
 It reads no clock and no socket: every call takes ``now`` (seconds of one steady clock). What is to be sent one by one
-gathers until :meth:`Router.take`; what goes to many at once is returned as a :class:`Spread`.
+gathers until :meth:`Router.take`; what goes to many at once is given to ``spread``.
 """
 
 from __future__ import annotations
@@ -12,8 +12,9 @@ from collections.abc import Iterable
 
 from .control import Json, MediaError
 from .feedback import Feedback
-from .forward import OWN_SSRC, Forwarder, Memory, Outgoing, Spread
+from .forward import OWN_SSRC, Forwarder, Outgoing, Spread
 from .layers import Layer
+from .memory import Memory
 from .offsets import Lane
 from .ortc import SOURCES, consumer_parameters, read_rtp_parameters
 from .repair import Repair
@@ -27,7 +28,7 @@ _FIRST_SSRC = 1 << 16  # below it lie the clients' own constants: anchor 1111, p
 class Router:
     """Producers and consumers of one room."""
 
-    def __init__(self, counters: Counter[str]) -> None:
+    def __init__(self, counters: Counter[str], spread: Spread) -> None:
         self._counters = counters
         self._links: dict[str, Link] = {}
         self._feedback: dict[str, Feedback] = {}
@@ -35,7 +36,7 @@ class Router:
         self._consumers: dict[str, Consumer] = {}
         self._ssrcs: set[int] = set()
         self._outgoing: list[Outgoing] = []
-        self._forwarder = Forwarder(counters, self._out)
+        self._forwarder = Forwarder(counters, self._out, spread)
         self._repair = Repair(counters, self._out)
 
     @property
@@ -203,13 +204,13 @@ class Router:
 
     # -- what arrives
 
-    def on_rtp(self, transport: str, memory: Memory, at: int, size: int, now: float) -> Spread | None:
+    def on_rtp(self, transport: str, memory: Memory, at: int, size: int, now: float) -> None:
         """Decide on one decrypted RTP packet, which lies in ``memory`` and is rewritten there."""
         link, feedback = self._links.get(transport), self._feedback.get(transport)
         if link is None or feedback is None:
             self._counters["rtp_unexpected"] += 1
-            return None
-        return self._forwarder.on_rtp(link, feedback.arrivals, memory, at, size, now)
+            return
+        self._forwarder.on_rtp(link, feedback.arrivals, memory, at, size, now)
 
     def on_rtcp(self, transport: str, data: bytes, now: float) -> None:
         """Decide on one decrypted RTCP packet."""

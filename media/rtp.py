@@ -150,22 +150,24 @@ class ExtensionLayout(NamedTuple):
     shift: int
 
     @classmethod
-    def learn(cls, block: bytes, identifier: int) -> ExtensionLayout | None:
-        """Parse a whole block, its four-byte header included; None when only a full parse can read its kind.
+    def learn(cls, block: bytes, identifier: int) -> ExtensionLayout:
+        """Parse a whole block, its four-byte header included. Raises :class:`ParseError` for a malformed one.
 
-        Raises :class:`ParseError` for a malformed one.
+        Of another kind than one-byte elements nothing is known: its layout fits every block of that kind, without the
+        extension.
         """
         profile, words = _EXTENSION_HEADER.unpack_from(block)
         if profile != _ONE_BYTE_PROFILE:
-            return None
+            kind = 0xFFFF << 8 * (len(block) - 2)
+            return cls(kind, int.from_bytes(block, "big") & kind, -1)
         _parse_one_byte(block[4 : 4 + 4 * words])
         mask = bytearray(b"\xff" * 4 + bytes(4 * words))
         shift, at = -1, 4
         while at < len(block):
             mask[at] = 0xFF
             element, size = block[at] >> 4, (block[at] & 0x0F) + 1
-            if element == 15:
-                return None
+            if element == 15:  # whatever follows means nothing
+                break
             if block[at] == 0:
                 at += 1
                 continue

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from .cache import PacketCache
 from .layers import Layer
 from .offsets import Lane, Shifts
-from .ortc import Encoding, Incoming
+from .ortc import OPUS, VP8, Encoding, Incoming
 from .reception import Reception
 from .vp8 import Descriptor
 
@@ -52,6 +52,7 @@ class Producer:
             producer=self,
             rid=encoding.rid,
             payload_type=self.incoming.payload_type,
+            canonical_type=VP8 if self.kind == "video" else OPUS,
             reception=Reception(encoding.ssrc or 0, self.incoming.clock_rate),
             place=place,
             rtx_ssrc=encoding.rtx_ssrc,

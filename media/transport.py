@@ -6,10 +6,11 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
-from .batch import Destination, Memory
+from .batch import Destination
 from .control import MediaError
 from .dtls import Dtls
 from .ice import Address, Check, IceLite, new_credentials
+from .memory import Memory
 from .ortc import PeerDtls
 from .srtp import SrtpKeys, SrtpSession, sessions
 from .wire import Inlet, Kind, Wire

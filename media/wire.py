@@ -18,8 +18,9 @@ from typing import Any
 
 from pylibsrtp._binding import lib  # type: ignore[import-not-found]  # a compiled module without types
 
-from .batch import BATCHED, HEADROOM, MAX_PACKET, RECEIVE_SLOTS, SLOT, Destination, Memory, Names, Received, Single
+from .batch import BATCHED, HEADROOM, MAX_PACKET, RECEIVE_SLOTS, SLOT, Destination, Names, Received, Single
 from .ice import Address
+from .memory import Memory
 from .outbox import Outbox
 from .rtp import is_rtcp
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,9 +10,8 @@ import pytest
 from media import ice, rtcp, rtp, vp8
 from media.batch import MAX_PACKET
 from media.parsing import ParseError
-from media.router import Router
 from media.wire import classify
-from tests.support.forwarded import taken
+from tests.support.forwarded import Apart
 
 CORPORA = Path(__file__).resolve().parents[2].parent / "shared" / "conformance" / "rtc-corpora"
 FILES = sorted(path for path in CORPORA.glob("*/*") if path.is_file() and path.parent.name != "sdp")
@@ -44,10 +42,11 @@ def test_every_file_is_read_or_refused_in_one_way(path: Path, parser: str) -> No
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.name}/{path.name}")
 def test_no_file_disturbs_a_room(path: Path) -> None:
-    router = Router(Counter())
+    apart = Apart()
+    router = apart.router
     router.open_link("up", "ann", "send")
     data = path.read_bytes()[:MAX_PACKET]
-    assert taken(router, "up", data, 0.0) == []
+    assert apart.give("up", data, 0.0) == []
     router.on_rtcp("up", data, 0.0)
     router.tick(1.0)
     assert router.take() == []

@@ -3,30 +3,39 @@
 from __future__ import annotations
 
 import socket
+from collections import Counter
 
 from media.batch import Names, Single
-from media.forward import Outgoing, Spread
+from media.fanout import Fanout, Patch
+from media.forward import Outgoing
+from media.memory import Memory
 from media.router import Router
 
-MEMORY = Single(Names(socket.AF_INET))
 
+class Apart:
+    """A room's router whose spread packets are taken apart, each as its receiver gets it."""
 
-def taken(router: Router, transport: str, packet: bytes, now: float) -> list[Outgoing]:
-    """Give a router a decrypted RTP packet; return all that it sends, what is spread taken apart."""
-    spread = router.on_rtp(transport, MEMORY, MEMORY.put(packet), len(packet), now)
-    return (apart(spread) if spread is not None else []) + router.take()
+    def __init__(self) -> None:
+        self.counters: Counter[str] = Counter()
+        self.router = Router(self.counters, self._spread)
+        self._memory = Single(Names(socket.AF_INET))
+        self._spread_out: list[Outgoing] = []
 
+    def give(self, transport: str, packet: bytes, now: float) -> list[Outgoing]:
+        """Lay a decrypted RTP packet into memory as the wire does; return all that is sent."""
+        self._spread_out = []
+        self.router.on_rtp(transport, self._memory, self._memory.put(packet), len(packet), now)
+        return self._spread_out + self.router.take()
 
-def apart(spread: Spread) -> list[Outgoing]:
-    """Return a spread packet as each of its receivers gets it, laid together without the engine's slots."""
-    canonical = bytes(MEMORY.buffer[spread.start : spread.start + spread.size])
-    numbers, found = spread.numbers, []
-    for place, consumer in enumerate(spread.fanout.direct):
-        packet = bytearray(canonical)
-        packet[0:4] = numbers.heads[place : place + 1].tobytes()
-        if numbers.ssrcs is not None:
-            packet[8:12] = numbers.ssrcs[place : place + 1].tobytes()
-        for at, width, values in numbers.patches:
-            packet[at : at + width] = values.tobytes()[place * width : (place + 1) * width]
-        found.append(Outgoing(consumer.transport, False, bytes(packet)))
-    return found
+    def _spread(
+        self, memory: Memory, start: int, size: int, fanout: Fanout, heads: memoryview, patches: tuple[Patch, ...]
+    ) -> None:
+        canonical = memory.buffer[start : start + size]
+        for place, consumer in enumerate(fanout.direct):
+            packet = bytearray(canonical)
+            packet[0:4] = heads[place : place + 1].tobytes()
+            if fanout.ssrcs is not None:
+                packet[8:12] = fanout.ssrcs[place : place + 1].tobytes()
+            for at, width, values in patches:
+                packet[at : at + width] = values.tobytes()[place * width : (place + 1) * width]
+            self._spread_out.append(Outgoing(consumer.transport, False, bytes(packet)))

@@ -13,7 +13,7 @@ from pylibsrtp import Policy
 
 from media import rtp
 from media.batch import BATCHED, SEND_SLOTS, Destination, Names, Single
-from media.fanout import Numbers, Patch
+from media.fanout import Patch
 from media.outbox import Outbox, Receivers
 from media.srtp import SrtpKeys, SrtpSession, sessions
 
@@ -75,10 +75,11 @@ class Bench:
             self.memory,
             self.memory.put(packet),
             len(packet),
-            Numbers(memoryview(heads).cast("I"), own, patches),
             Receivers.of(
-                [each.sending.context for each in self.people], [each.destination.place for each in self.people]
+                [each.sending.context for each in self.people], [each.destination.place for each in self.people], own
             ),
+            memoryview(heads).cast("I"),
+            patches,
         )
 
     def close(self) -> None:

@@ -11,9 +11,9 @@ from media import ortc, rtcp, rtp
 from media.control import MediaError
 from media.forward import Outgoing
 from media.layers import KEY_FRAME_INTERVAL
-from media.router import MAX_PRODUCERS, Router
+from media.router import MAX_PRODUCERS
 from media.streams import RETRANSMISSIONS_PER_TICK
-from tests.support.forwarded import taken
+from tests.support.forwarded import Apart
 
 KEY = b"\x10\x00" + b"key frame"
 DELTA = b"\x10\x01" + b"delta"
@@ -43,8 +43,8 @@ class Room:
 
     def __init__(self, *, direct: bool) -> None:
         self.direct = direct
-        self.counters: Counter[str] = Counter()
-        self.router = Router(self.counters)
+        self._apart = Apart()
+        self.router, self.counters = self._apart.router, self._apart.counters
         self.router.open_link("up", "ann", "send")
         self.camera = self.publish("video", "camera")
 
@@ -64,7 +64,7 @@ class Room:
         return self.give(rtp.build(sequence=sequence, payload=payload, **values), now)
 
     def give(self, packet: bytes, now: float = 0.0, transport: str = "up") -> list[Outgoing]:
-        return taken(self.router, transport, packet, now)
+        return self._apart.give(transport, packet, now)
 
     def tick(self, now: float) -> list[Outgoing]:
         self.router.tick(now)
