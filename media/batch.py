@@ -10,6 +10,9 @@ import errno
 import socket
 import struct
 import sys
+from array import array
+from collections.abc import Callable
+from enum import Enum
 from typing import Any
 
 from cffi import FFI  # type: ignore[import-untyped]  # its types are another package, for one call
@@ -39,6 +42,12 @@ struct mmsghdr { struct msghdr msg_hdr; unsigned int msg_len; };
 int sendmmsg(int, struct mmsghdr *, unsigned int, int);
 int recvmmsg(int, struct mmsghdr *, unsigned int, int, void *);
 """)
+UDP_SEGMENT = 103  # linux/udp.h; the socket module has no name for it
+_CONTROL = struct.Struct("=QiiH6x")  # struct cmsghdr and the size of the segments
+_CONTROL_LENGTH = 18
+_BUFFER_FULL = (errno.EAGAIN, errno.EWOULDBLOCK, errno.ENOBUFS)
+_REFUSED = (errno.EINVAL, errno.EIO, errno.EOPNOTSUPP, errno.EMSGSIZE)
+_LONGEST_TRAIN = 32  # of 64 that the kernel takes: 32 of our largest still fit into 64 KiB
 _MESSAGE = 64  # sizeof(struct mmsghdr); other layouts take the portable way
 _LENGTH_AT = 56  # of msg_len in it
 _LOW_HALF = 4 if sys.byteorder == "big" else 0  # where an int lies in a size_t
@@ -61,6 +70,14 @@ BATCHED = _library_calls is not None
 """Whether this system has the batched calls."""
 
 
+class Way(Enum):
+    """How datagrams get to the kernel, from the plainest on."""
+
+    SINGLY = "one call each"
+    MESSAGES = "one call for many"
+    TRAINS = "one call for many, those of one size to one address coupled"
+
+
 class Names:
     """Addresses as the kernel writes them, for a socket of one family; IPv4 inside IPv6 is shown as IPv4."""
 
@@ -78,7 +95,7 @@ class Names:
             return self._family + _V6.pack(port, 0, socket.inet_pton(socket.AF_INET6, host), 0)
         return self._family + _V6.pack(port, 0, _MAPPED + socket.inet_aton(host), 0)
 
-    def unpack(self, name: bytes) -> Address:
+    def unpack(self, name: bytes) -> tuple[str, int]:
         """Return (host, port) of a ``sockaddr``."""
         port = int.from_bytes(name[2:4], "big")
         if not self._v6:
@@ -87,7 +104,7 @@ class Names:
             return socket.inet_ntoa(name[20:24]), port
         return socket.inet_ntop(socket.AF_INET6, name[8:24]), port
 
-    def target(self, name: bytes) -> Address:
+    def target(self, name: bytes) -> tuple[str, int]:
         """Return a ``sockaddr`` as a plain socket of this family takes it."""
         host, port = self.unpack(name)
         return (f"::ffff:{host}" if self._v6 and ":" not in host else host), port
@@ -201,25 +218,20 @@ class Sending(Slots):
         self.length_pointers = [srtp_ffi.cast("int *", vectors + 16 * place) for place in range(SEND_SLOTS)]
         self.lengths = memoryview(_ffi.buffer(self._vectors)).cast("B").cast("Q")[1::2]
         self.places = memoryview(_ffi.buffer(self._messages)).cast("B").cast("Q")[::MESSAGE_WORDS]
+        self._trains = Trains(names, int(srtp_ffi.cast("uintptr_t", self._memory)))
 
-    def flush(self, port: socket.socket, count: int, *, batched: bool) -> tuple[int, int]:
+    def flush(self, port: socket.socket, count: int, *, way: Way) -> tuple[int, int]:
         """Send the first ``count``, each at once or not at all; return how many (found the buffer full, failed)."""
-        at = full = failed = 0
-        while at < count:
-            if batched:
-                sent = _library_calls.sendmmsg(port.fileno(), self._messages + at, count - at, 0)
-                code = _ffi.errno if sent <= 0 else 0
-            else:
-                sent, code = self._send_singly(port, at)
-            if sent > 0:
-                at += sent
-            elif code in (errno.EAGAIN, errno.EWOULDBLOCK, errno.ENOBUFS):
-                full += count - at  # a queue would only turn loss into delay
-                break
-            else:
-                failed += 1  # an unreachable peer; consent expiry ends it
-                at += 1
-        return full, failed
+        if way is Way.SINGLY:
+            return _send_all(count, lambda at: self._send_singly(port, at))
+        if way is Way.TRAINS and self._trains.couple(self.places[:count].tolist(), self.lengths[:count].tolist()):
+            return self._trains.send(port, lambda at: self._send_singly(port, at))
+        return _send_all(count, lambda at: _send_messages(port, self._messages, at, count))
+
+    @property
+    def trains_refused(self) -> int:
+        """How many trains had to be taken apart here."""
+        return self._trains.refused
 
     def _send_singly(self, port: socket.socket, at: int) -> tuple[int, int]:
         name = bytes(_ffi.buffer(_ffi.cast("char *", self.places[at]), self.names.length))
@@ -228,3 +240,123 @@ class Sending(Slots):
         except OSError as error:
             return 0, error.errno or errno.EIO
         return 1, 0
+
+
+class Trains:
+    """Datagrams of one size to one address, coupled into one message that the kernel or the card takes apart (GSO).
+
+    A datagram's way through the kernel costs more than its encryption; a train takes that way once.
+    """
+
+    def __init__(self, names: Names, memory: int) -> None:
+        self._memory = memory
+        self._vectors = _ffi.new("struct iovec[]", SEND_SLOTS)
+        self._messages = _ffi.new("struct mmsghdr[]", SEND_SLOTS)
+        self._control = _ffi.new("char[]", _CONTROL.size * SEND_SLOTS)
+        vectors, control = (int(_ffi.cast("uintptr_t", each)) for each in (self._vectors, self._control))
+        self._vector_at = [vectors + 16 * place for place in range(SEND_SLOTS)]
+        self._control_at = [control + _CONTROL.size * place for place in range(SEND_SLOTS)]
+        self._controls = _ffi.buffer(self._control)
+        words = memoryview(_ffi.buffer(self._messages)).cast("B").cast("Q")
+        self._columns = [words[column::MESSAGE_WORDS] for column in (0, 2, 3, 4, 5)]
+        self._bases = memoryview(_ffi.buffer(self._vectors)).cast("B").cast("Q")
+        for place in range(SEND_SLOTS):
+            self._messages[place].msg_hdr.msg_namelen = names.length
+        self._trains: list[list[int]] = []
+        self.refused = 0
+
+    def couple(self, places: list[int], lengths: list[int]) -> bool:
+        """Lay the datagrams out as trains; False when there would be hardly fewer of them."""
+        by_place: dict[int, list[int]] = {}
+        for slot, place in enumerate(places):
+            if place in by_place:
+                by_place[place].append(slot)
+            else:
+                by_place[place] = [slot]
+        if 4 * len(by_place) > 3 * len(places):
+            return False
+        trains: list[tuple[int, int, int, int, int]] = []
+        vectors: list[int] = []
+        controls = bytearray()
+        self._trains = []
+        for place, slots in by_place.items():
+            at = 0
+            while at < len(slots):
+                size = lengths[slots[at]]
+                end = at + 1
+                while end < len(slots) and end - at < _LONGEST_TRAIN and lengths[slots[end]] == size:
+                    end += 1
+                if end < len(slots) and end - at < _LONGEST_TRAIN and lengths[slots[end]] < size:
+                    end += 1  # only the last may be shorter
+                begin = self._vector_at[len(vectors) // 2]
+                for slot in slots[at:end]:
+                    vectors += (self._memory + slot * SLOT, lengths[slot])
+                long = end - at > 1
+                control = self._control_at[len(trains)] if long else 0
+                trains.append((place, begin, end - at, control, _CONTROL.size if long else 0))
+                controls += _CONTROL.pack(_CONTROL_LENGTH, socket.IPPROTO_UDP, UDP_SEGMENT, size)
+                self._trains.append(slots[at:end])
+                at = end
+        count = len(trains)
+        self._bases[: len(vectors)] = memoryview(array("Q", vectors))
+        self._controls[0 : len(controls)] = bytes(controls)
+        for column, values in zip(self._columns, zip(*trains, strict=True), strict=True):
+            column[:count] = memoryview(array("Q", values))
+        return True
+
+    def send(self, port: socket.socket, singly: Callable[[int], tuple[int, int]]) -> tuple[int, int]:
+        """Send what was coupled; return how many datagrams (found the buffer full, failed).
+
+        A train that is refused as such, over a path of small packets or a card that takes none apart, goes by
+        ``singly(slot)``.
+        """
+        at = full = failed = 0
+        trains = self._trains
+        while at < len(trains):
+            sent, code = _send_messages(port, self._messages, at, len(trains))
+            at += sent
+            if sent:
+                continue
+            if code in _BUFFER_FULL:
+                return full + sum(map(len, trains[at:])), failed
+            slots = trains[at]
+            if len(slots) > 1 and code in _REFUSED:
+                self.refused += 1
+                codes = [code for sent, code in map(singly, slots) if not sent]
+                blocked = sum(code in _BUFFER_FULL for code in codes)
+                full, failed = full + blocked, failed + len(codes) - blocked
+            else:
+                failed += len(slots)
+            at += 1
+        return full, failed
+
+
+def _send_messages(port: socket.socket, messages: Any, at: int, count: int) -> tuple[int, int]:
+    sent = _library_calls.sendmmsg(port.fileno(), messages + at, count - at, 0)
+    return (sent, 0) if sent > 0 else (0, _ffi.errno)
+
+
+def _send_all(count: int, send: Callable[[int], tuple[int, int]]) -> tuple[int, int]:
+    """Send messages 0 to ``count`` by ``send(at)``, which returns (how many, errno of the first that was not)."""
+    at = failed = 0
+    while at < count:
+        sent, code = send(at)
+        at += sent
+        if sent:
+            continue
+        if code in _BUFFER_FULL:
+            return count - at, failed  # a queue would only turn loss into delay
+        failed += 1  # an unreachable peer; consent expiry ends it
+        at += 1
+    return 0, failed
+
+
+def best_way(port: socket.socket) -> Way:
+    """Return the best way to send that this system and this socket have."""
+    if not BATCHED:
+        return Way.SINGLY
+    try:
+        port.setsockopt(socket.IPPROTO_UDP, UDP_SEGMENT, 0)
+    except OSError:
+        return Way.MESSAGES
+    return Way.TRAINS

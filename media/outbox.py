@@ -11,13 +11,15 @@ from typing import Any
 
 from pylibsrtp._binding import lib  # type: ignore[import-not-found]  # a compiled module without types
 
-from .batch import SEND_SLOTS, SLOT, Names, Sending
+from .batch import SEND_SLOTS, SLOT, Names, Sending, Way
 from .fanout import Patch
 from .memory import Memory
 
 _protect = lib.srtp_protect
 _WORDS = SLOT // 4
 _HALVES = SLOT // 2
+REFUSALS = 100
+"""Trains that may be refused before none is coupled any more: by then it is the system and not one peer's path."""
 _REPEATED = 32  # receivers up to which a list of equal lengths is kept for the next packet of that size
 
 
@@ -39,10 +41,10 @@ class Receivers:
 class Outbox:
     """Send slots that fill up during one batch of input and leave together."""
 
-    def __init__(self, port: socket.socket, names: Names, counters: Counter[str], *, batched: bool) -> None:
+    def __init__(self, port: socket.socket, names: Names, counters: Counter[str], *, way: Way) -> None:
         self._port = port
         self._counters = counters
-        self._batched = batched
+        self.way = way
         self._slots = Sending(names)
         self._lengths: dict[int, memoryview] = {}
         self._used = 0
@@ -83,8 +85,10 @@ class Outbox:
         if not used:
             return
         self._used = 0
-        full, failed = self._slots.flush(self._port, used, batched=self._batched)
+        full, failed = self._slots.flush(self._port, used, way=self.way)
         self._counters["rtp_out"] += used - full - failed
+        if self._slots.trains_refused > REFUSALS:
+            self.way = Way.MESSAGES  # this system's trains cost more than they save
         if full:
             self._counters["send_buffer_full"] += full
         if failed:

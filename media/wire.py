@@ -18,7 +18,7 @@ from typing import Any
 
 from pylibsrtp._binding import lib  # type: ignore[import-not-found]  # a compiled module without types
 
-from .batch import BATCHED, HEADROOM, MAX_PACKET, RECEIVE_SLOTS, SLOT, Destination, Names, Received, Single
+from .batch import HEADROOM, MAX_PACKET, RECEIVE_SLOTS, SLOT, Destination, Names, Received, Single, Way, best_way
 from .ice import Address
 from .memory import Memory
 from .outbox import Outbox
@@ -96,13 +96,12 @@ class Wire:
         counters: Counter[str],
         clock: Callable[[], float] = time.monotonic,
         *,
-        batched: bool = BATCHED,
+        way: Way | None = None,
     ) -> None:
         """Bind; ``listen`` with a colon is IPv6, and ``::`` takes IPv4 as well. Raises :class:`OSError`."""
         self._on_check = on_check
         self._clock = clock
         self._counters = counters
-        self._batched = batched
         self._doors: dict[bytes, _Door] = {}
         self._names_of: dict[Sink, dict[bytes, None]] = {}
         self._inlets: dict[Sink, Inlet] = {}
@@ -117,7 +116,8 @@ class Wire:
         self.port: int = self._socket.getsockname()[1]
         self._names = Names(family)
         self._received = Received(self._names)
-        self.outbox = Outbox(self._socket, self._names, counters, batched=batched)
+        self._way = way or best_way(self._socket)
+        self.outbox = Outbox(self._socket, self._names, counters, way=self._way)
         self._rate_since = clock()
         self._rate_count = 0
         self._busy = False
@@ -208,7 +208,7 @@ class Wire:
         total = 0
         for _ in range(_BATCHES):
             try:
-                names = self._received.receive(self._socket, batched=self._batched)
+                names = self._received.receive(self._socket, batched=self._way is not Way.SINGLY)
             except BlockingIOError:
                 break
             except OSError:

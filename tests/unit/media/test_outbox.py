@@ -12,11 +12,12 @@ import pytest
 from pylibsrtp import Policy
 
 from media import rtp
-from media.batch import BATCHED, SEND_SLOTS, Destination, Names, Single
+from media.batch import SEND_SLOTS, Destination, Names, Single, Way, best_way
 from media.fanout import Patch
-from media.outbox import Outbox, Receivers
+from media.outbox import REFUSALS, Outbox, Receivers
 from media.srtp import SrtpKeys, SrtpSession, sessions
 
+SO_NO_CHECK = 11  # the socket module has no name for it
 GCM = Policy.SRTP_PROFILE_AEAD_AES_256_GCM
 
 
@@ -37,14 +38,13 @@ class Person:
 class Bench:
     """An outbox on a real socket and its people, in IPv4 or in IPv6 that takes both."""
 
-    def __init__(self, *, batched: bool, family: int) -> None:
-        self.batched = batched
+    def __init__(self, *, way: Way, family: int) -> None:
         self.counters: Counter[str] = Counter()
         self.port = socket.socket(family, socket.SOCK_DGRAM)
         if family == socket.AF_INET6:
             self.port.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
         self.names = Names(family)
-        self.outbox = Outbox(self.port, self.names, self.counters, batched=batched)
+        self.outbox = Outbox(self.port, self.names, self.counters, way=way)
         self.memory = Single(self.names)
         self.people: list[Person] = []
 
@@ -59,14 +59,16 @@ class Bench:
         self.people.append(made)
         return made
 
-    def spread(self, sequences: list[int], *, ssrcs: list[int] | None = None, patches: tuple[Patch, ...] = ()) -> None:
+    def spread(
+        self, sequences: list[int], *, size: int = 200, ssrcs: list[int] | None = None, patches: tuple[Patch, ...] = ()
+    ) -> None:
         packet = rtp.build(
             marker=True,
             payload_type=101,
             sequence=0,
             timestamp=9,
             ssrc=70001,
-            payload=bytes(range(200)),
+            payload=bytes(range(200))[:size],
             abs_send_time=(4, 5),
         )
         heads = b"".join(b"\x90\xe5" + each.to_bytes(2, "big") for each in sequences)
@@ -87,16 +89,18 @@ class Bench:
             each.close()
 
 
-@pytest.fixture(params=["batched", "plain"])
-def batched(request: pytest.FixtureRequest) -> bool:
-    if request.param == "batched" and not BATCHED:
-        pytest.skip("this system has no batched calls")
-    return bool(request.param == "batched")
+@pytest.fixture(params=Way, ids=lambda way: way.name)
+def way(request: pytest.FixtureRequest) -> Way:
+    with socket.socket(type=socket.SOCK_DGRAM) as port:
+        ways = list(Way)
+        if ways.index(request.param) > ways.index(best_way(port)):
+            pytest.skip("this system has no such calls")
+    return Way(request.param)
 
 
 @pytest.fixture
-def bench(batched: bool) -> Iterator[Bench]:
-    made = Bench(batched=batched, family=socket.AF_INET)
+def bench(way: Way) -> Iterator[Bench]:
+    made = Bench(way=way, family=socket.AF_INET)
     yield made
     made.close()
 
@@ -180,14 +184,44 @@ def test_a_receiver_that_moves_is_followed_without_new_tables(bench: Bench) -> N
     elsewhere.socket.close()
 
 
-def test_one_socket_serves_both_families(batched: bool) -> None:
-    bench = Bench(batched=batched, family=socket.AF_INET6)
+def test_one_socket_serves_both_families(way: Way) -> None:
+    bench = Bench(way=way, family=socket.AF_INET6)
     bench.person("127.0.0.1")
     bench.person("::1")
     bench.spread([5, 6])
     bench.outbox.flush()
     assert [each.sequence for person in bench.people for each in (person.next(),) if each] == [5, 6]
     bench.close()
+
+
+def test_trains_of_all_sizes_arrive_whole_and_in_order(bench: Bench) -> None:
+    for _ in range(3):
+        bench.person()
+    sizes = [100, 100, 100, 60, 60, 61, 200, 10, 10, 10, *([150] * 70), 7]
+    for sequence, size in enumerate(sizes):
+        bench.spread([sequence] * 3, size=size)
+    bench.outbox.flush()
+    for person in bench.people:
+        got = [each for _ in sizes for each in (person.next(),) if each]
+        assert [(each.sequence, len(each.payload)) for each in got] == list(enumerate(sizes))
+    assert bench.counters == Counter(rtp_out=3 * len(sizes))
+
+
+def test_a_train_that_the_system_refuses_goes_in_single_packets(bench: Bench, way: Way) -> None:
+    person = bench.person()
+    bench.port.setsockopt(socket.SOL_SOCKET, SO_NO_CHECK, 1)  # nobody takes a train apart without checksums
+    rounds = 2 * REFUSALS
+    for sequence in range(rounds):
+        bench.spread([2 * sequence])
+        bench.spread([2 * sequence + 1])
+        bench.outbox.flush()
+        assert [each.sequence for _ in range(2) for each in (person.next(),) if each] == [
+            2 * sequence,
+            2 * sequence + 1,
+        ]
+    assert bench.counters["rtp_out"] == 2 * rounds
+    if way is Way.TRAINS:
+        assert bench.outbox.way is Way.MESSAGES
 
 
 @pytest.mark.parametrize("address", [("192.0.2.7", 4321), ("2001:db8::7", 4321)])

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from media.batch import BATCHED, MAX_PACKET
+from media.batch import BATCHED, MAX_PACKET, Way
 from media.ice import Address
 from media.wire import Kind, Wire, classify
 
@@ -45,11 +45,11 @@ def test_it_sorts_anything(datagram: bytes) -> None:
 class Ends:
     """A wire that believes every check, and two sockets that talk to it."""
 
-    def __init__(self, near: socket.socket, far: socket.socket, *, batched: bool) -> None:
+    def __init__(self, near: socket.socket, far: socket.socket, *, way: Way) -> None:
         self.near, self.far = near, far
         self.counters: Counter[str] = Counter()
         self.got: asyncio.Queue[tuple[Kind, bytes]] = asyncio.Queue()
-        self.wire = Wire("127.0.0.1", 0, self._check, self.counters, batched=batched)
+        self.wire = Wire("127.0.0.1", 0, self._check, self.counters, way=way)
         for each in (near, far):
             each.connect(("127.0.0.1", self.wire.port))
 
@@ -69,11 +69,11 @@ def sockets() -> Iterator[tuple[socket.socket, socket.socket]]:
         yield near, far
 
 
-@pytest.fixture(params=[True, False], ids=["batched", "plain"])
+@pytest.fixture(params=Way, ids=lambda way: way.name)
 async def ends(sockets: tuple[socket.socket, socket.socket], request: pytest.FixtureRequest) -> AsyncIterator[Ends]:
-    if request.param and not BATCHED:
+    if request.param is not Way.SINGLY and not BATCHED:
         pytest.skip("this system has no batched calls")
-    made = Ends(*sockets, batched=request.param)
+    made = Ends(*sockets, way=request.param)
     yield made
     made.wire.close()
 
