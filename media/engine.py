@@ -13,11 +13,12 @@ from . import control, ortc
 from .control import Json, MediaError, MediaEvent, ProducerClosed, Request, TransportClosed
 from .fanout import Fanout, Patch
 from .forward import Outgoing
-from .ice import Address, parse_check
+from .ice import Address, claimed_ufrag, parse_check
 from .memory import Memory
 from .outbox import Receivers
 from .parsing import ParseError
 from .router import Router
+from .tcp import Streams
 from .transport import WebRtcTransport
 from .twcc import FEEDBACK_INTERVAL
 from .wire import Wire
@@ -38,6 +39,7 @@ class Engine:
         self._clock = clock
         self._counters: Counter[str] = Counter()
         self._wire = Wire(start.listen, start.port, self._on_check, self._counters, clock)
+        self._streams = self._open_streams(start)
         self._single = self._wire.single()
         self._announced = start.announced
         self._rooms: dict[str, Router] = {}
@@ -57,7 +59,21 @@ class Engine:
         for room in list(self._rooms):
             self._close_room(room)
         await asyncio.gather(*self._farewells)
+        if self._streams is not None:
+            self._streams.close()
         self._wire.close()
+
+    def _open_streams(self, start: control.Start) -> Streams | None:
+        """Listen on the TCP port of the same number; when any will do and that one is taken, on any."""
+        if not start.tcp:
+            return None
+        try:
+            return Streams(start.listen, self._wire.port, self._on_check, self._counters, self._clock)
+        except OSError:
+            if start.port:
+                self._wire.close()
+                raise
+            return Streams(start.listen, 0, self._on_check, self._counters, self._clock)
 
     def handle(self, request: Request) -> Json:
         """Carry out one request. Raises :class:`MediaError`."""
@@ -103,29 +119,39 @@ class Engine:
             request.room,
             request.peer,
             wire=self._wire,
+            streams=self._streams,
             counters=self._counters,
             on_packet=self._on_packet,
             on_media=self._on_media,
             on_ready=self._on_ready,
+            on_moved=self._on_moved,
             on_end=self._on_end,
         )
         self._transports[transport.id] = transport
         self._by_ufrag[transport.ice.credentials.ufrag] = transport
         router.open_link(transport.id, request.peer, request.direction)
         return ortc.transport_reply(
-            transport.id, transport.ice.credentials, self._announced, self.port, transport.fingerprint
+            transport.id,
+            transport.ice.credentials,
+            self._announced,
+            self.port,
+            transport.fingerprint,
+            self._streams.port if self._streams is not None else None,
         )
 
     # -- packets
 
     def _on_check(self, datagram: bytes, source: Address, now: float) -> None:
         try:
-            check = parse_check(datagram)
+            transport = self._by_ufrag.get(claimed_ufrag(datagram))
+            if transport is not None and not transport.checks.take(1, now):
+                self._counters["over_budget"] += 1
+                return
+            check = parse_check(datagram) if transport is not None else None
         except ParseError:
             self._counters["stun_malformed"] += 1
             return
-        transport = self._by_ufrag.get(check.ufrag)
-        if transport is None or not transport.on_check(check, source, now):
+        if transport is None or check is None or not transport.on_check(check, source, now):
             self._counters["stun_refused"] += 1
             return
         self._counters["stun_in"] += 1
@@ -157,6 +183,9 @@ class Engine:
         else:
             self._on_media(transport, self._single, self._single.put(data), len(data), now)
             self._wire.outbox.flush()
+
+    def _on_moved(self, transport: WebRtcTransport) -> None:
+        self._rooms[transport.room].link_direct(transport.id, direct=transport.way_out is not None)
 
     def _on_ready(self, transport: WebRtcTransport) -> None:
         if transport.id in self._transports:

@@ -43,6 +43,7 @@ _VIDEO_FEEDBACK = [
     {"type": "ccm", "parameter": "fir"},
 ]
 _CANDIDATE_PRIORITY = 1076302079
+_TCP_PRIORITY = 1015021823
 
 
 def router_capabilities() -> Json:
@@ -90,7 +91,12 @@ def _codec(
 
 
 def transport_reply(
-    transport_id: str, credentials: Credentials, addresses: Sequence[str], port: int, fingerprint: str
+    transport_id: str,
+    credentials: Credentials,
+    addresses: Sequence[str],
+    port: int,
+    fingerprint: str,
+    tcp_port: int | None = None,
 ) -> Json:
     """Return what a client needs for ``createSendTransport`` or ``createRecvTransport``."""
     candidates = [
@@ -106,6 +112,21 @@ def transport_reply(
         }
         for place, address in enumerate(addresses)
     ]
+    if tcp_port is not None:
+        # After all of UDP (RFC 6544, section 4.2): a lost packet holds up those behind it.
+        candidates += [
+            {
+                "foundation": f"tcp{place}",
+                "priority": _TCP_PRIORITY - 256 * place,
+                "ip": address,
+                "address": address,
+                "protocol": "tcp",
+                "port": tcp_port,
+                "type": "host",
+                "tcpType": "passive",
+            }
+            for place, address in enumerate(addresses)
+        ]
     return {
         "id": transport_id,
         "iceParameters": ice_parameters(credentials),

@@ -65,9 +65,14 @@ class Settings(BaseSettings):
     behind_proxy: int = Field(
         0, ge=0, le=8, description="Number of your reverse proxies in front, each setting X-Forwarded-For; 0 is none."
     )
-    media_listen: str = Field("0.0.0.0", description="Address that sound and picture (UDP) arrive on.")  # noqa: S104 - media must reach people
+    media_listen: str = Field(
+        "::", description="Address that sound and picture arrive on; :: is every one, 0.0.0.0 every one of IPv4."
+    )
     media_port: int = Field(
-        0, ge=0, le=65535, description="UDP port of the first media worker, the next takes the next; 0 takes free ones."
+        0,
+        ge=0,
+        le=65535,
+        description="Port (UDP, TCP) of the first media worker, the next takes the next; 0 takes free ones.",
     )
     media_announced: Words = Field(
         [],

@@ -29,7 +29,9 @@ from tests.unit.rooms.people import NOON, plan
 
 KEY = b"k" * 32
 PATIENCE_S = 10
-MEDIA = SimpleNamespace(media_listen="127.0.0.1", media_port=0, media_announced=["127.0.0.1"], media_workers=1)
+MEDIA = SimpleNamespace(
+    media_listen="127.0.0.1", media_port=0, media_announced=["127.0.0.1"], media_workers=1, media_tcp=True
+)
 
 RELAY = Turn(("turn:relay.example.org:3478",), "between us")
 
