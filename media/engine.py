@@ -11,11 +11,9 @@ from collections.abc import Callable
 
 from . import control, ortc
 from .control import Json, MediaError, MediaEvent, ProducerClosed, Request, TransportClosed
-from .fanout import Fanout, Patch
 from .forward import Outgoing
 from .ice import Address, claimed_ufrag, parse_check
-from .memory import Memory
-from .outbox import Receivers
+from .outbox import WayOut
 from .parsing import ParseError
 from .router import Router
 from .tcp import Streams
@@ -38,7 +36,16 @@ class Engine:
         self._on_event = on_event
         self._clock = clock
         self._counters: Counter[str] = Counter()
-        self._wire = Wire(start.listen, start.port, self._on_check, self._counters, clock)
+        self._wire = Wire(
+            start.listen,
+            start.port,
+            self._on_check,
+            self._counters,
+            clock,
+            on_batch=self._flush,
+            find=self._way_out,
+        )
+        self._speaking: list[Router] = []
         self._streams = self._open_streams(start)
         self._single = self._wire.single()
         self._announced = start.announced
@@ -81,7 +88,7 @@ class Engine:
             case control.OpenRoom():
                 if request.room in self._rooms:
                     raise MediaError("wrong_state", "this room is open already")
-                self._rooms[request.room] = Router(self._counters, self._spread)
+                self._rooms[request.room] = Router(self._counters, self._wire.outbox.spread, self._speaking.append)
             case control.CloseRoom():
                 self._router(request.room)
                 self._close_room(request.room)
@@ -122,7 +129,7 @@ class Engine:
             streams=self._streams,
             counters=self._counters,
             on_packet=self._on_packet,
-            on_media=self._on_media,
+            taker=lambda: router.taker(transport.id),
             on_ready=self._on_ready,
             on_moved=self._on_moved,
             on_end=self._on_end,
@@ -156,32 +163,22 @@ class Engine:
             return
         self._counters["stun_in"] += 1
 
-    def _on_media(self, transport: WebRtcTransport, received: Memory, at: int, size: int, now: float) -> None:
-        """Forward a packet where it lies: the hot path."""
-        router = self._rooms[transport.room]
-        router.on_rtp(transport.id, received, at, size, now)
-        if router.waits:
-            self._send(router.take())
+    def _flush(self) -> None:
+        """Send what routers have gathered, and what waits to leave side by side."""
+        while self._speaking:
+            self._send(self._speaking.pop().take())
 
-    def _spread(  # noqa: PLR0917 - the hot path
-        self, memory: Memory, start: int, size: int, fanout: Fanout, heads: memoryview, patches: tuple[Patch, ...]
-    ) -> None:
-        self._wire.outbox.spread(memory, start, size, fanout.plan or self._plan(fanout), heads, patches)
-
-    def _plan(self, fanout: Fanout) -> Receivers:
-        ways = [self._transports[consumer.transport].way_out for consumer in fanout.direct]
-        found = [way for way in ways if way is not None]
-        made = Receivers.of([context for context, _ in found], [place for _, place in found], fanout.ssrcs)
-        fanout.plan = made
-        return made
+    def _way_out(self, transport_id: str) -> WayOut | None:
+        transport = self._transports.get(transport_id)
+        return transport.way_out if transport is not None else None
 
     def _on_packet(self, transport: WebRtcTransport, rtcp: bool, data: bytes, now: float) -> None:
         router = self._rooms[transport.room]
         if rtcp:
             router.on_rtcp(transport.id, data, now)
-            self._send(router.take())
-        else:
-            self._on_media(transport, self._single, self._single.put(data), len(data), now)
+        else:  # over TCP
+            router.taker(transport.id)(self._single, self._single.put(data), len(data), now)
+            self._flush()
             self._wire.outbox.flush()
 
     def _on_moved(self, transport: WebRtcTransport) -> None:
@@ -207,13 +204,14 @@ class Engine:
                 transport.refill()
             for router in self._rooms.values():
                 self._tick_room(router, now)
+            self._flush()
+            self._wire.outbox.flush()
             for transport in [each for each in self._transports.values() if each.ice.expired(now)]:
                 self._on_end(transport, "lost")
 
     def _tick_room(self, router: Router, now: float) -> None:
         try:
             router.tick(now)
-            self._send(router.take())
         except Exception:
             # The last belt, as on the wire: one room's trouble must not end every room's feedback.
             self._counters["tick_errors"] += 1

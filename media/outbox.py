@@ -5,14 +5,14 @@ from __future__ import annotations
 import socket
 from array import array
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from pylibsrtp._binding import lib  # type: ignore[import-not-found]  # a compiled module without types
 
 from .batch import SEND_SLOTS, SLOT, Names, Sending, Way
-from .fanout import Patch
+from .fanout import Fanout, Patch
 from .memory import Memory
 
 _protect = lib.srtp_protect
@@ -23,25 +23,34 @@ REFUSALS = 100
 _REPEATED = 32  # receivers up to which a list of equal lengths is kept for the next packet of that size
 
 
+WayOut = tuple[Any, int]
+"""A libsrtp sending session, and the place of a destination in memory."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Receivers:
-    """Who gets a packet: libsrtp's sending sessions, and the places of their destinations in memory."""
+    """Who gets a packet, as tables that are laid into the slots; ``ssrcs`` is None where all have the packet's own."""
 
     count: int
     contexts: Sequence[Any]
     places: memoryview
     ssrcs: memoryview | None
 
-    @classmethod
-    def of(cls, contexts: Sequence[Any], places: Sequence[int], ssrcs: memoryview | None = None) -> Receivers:
-        """Make the tables of up to ``SEND_SLOTS`` receivers; ``ssrcs`` where they have not the packet's own."""
-        return cls(len(contexts), list(contexts), memoryview(array("Q", places)), ssrcs)
-
 
 class Outbox:
     """Send slots that fill up during one batch of input and leave together."""
 
-    def __init__(self, port: socket.socket, names: Names, counters: Counter[str], *, way: Way) -> None:
+    def __init__(
+        self,
+        port: socket.socket,
+        names: Names,
+        counters: Counter[str],
+        find: Callable[[str], WayOut | None],
+        *,
+        way: Way,
+    ) -> None:
+        """Send through ``port``; ``find(transport)`` names the way out of a transport that is served side by side."""
+        self._find = find
         self._port = port
         self._counters = counters
         self.way = way
@@ -49,10 +58,20 @@ class Outbox:
         self._lengths: dict[int, memoryview] = {}
         self._used = 0
 
+    def add(self, datagram: bytes, place: int) -> None:
+        """Let a whole datagram leave with the next flush."""
+        if self._used == SEND_SLOTS:
+            self.flush()
+        begin, slots = self._used * SLOT, self._slots
+        slots.bytes[begin : begin + len(datagram)] = datagram
+        slots.lengths[self._used], slots.places[self._used] = len(datagram), place
+        self._used += 1
+
     def spread(  # noqa: PLR0917 - the hot path: keywords would cost as much as a look-up
-        self, source: Memory, start: int, size: int, receivers: Receivers, heads: memoryview, patches: tuple[Patch, ...]
+        self, source: Memory, start: int, size: int, fanout: Fanout, heads: memoryview, patches: tuple[Patch, ...]
     ) -> None:
-        """Encrypt the plain packet at ``start`` for every receiver under its own numbers; it leaves with the flush."""
+        """Encrypt the plain packet at ``start`` for every direct consumer under its own numbers."""
+        receivers: Receivers = fanout.plan or self._plan(fanout)
         contexts = receivers.contexts
         count = receivers.count
         if self._used + count > SEND_SLOTS:
@@ -78,6 +97,15 @@ class Outbox:
         if any(failed):
             end = self._without(failed, begin)
         self._used = end
+        self._counters["rtp_out"] += end - begin
+
+    def _plan(self, fanout: Fanout) -> Receivers:
+        found = [way for way in (self._find(consumer.transport) for consumer in fanout.direct) if way is not None]
+        made = Receivers(
+            len(found), [each[0] for each in found], memoryview(array("Q", [each[1] for each in found])), fanout.ssrcs
+        )
+        fanout.plan = made
+        return made
 
     def flush(self) -> None:
         """Send what waits, each packet at once or not at all."""
@@ -86,7 +114,7 @@ class Outbox:
             return
         self._used = 0
         full, failed = self._slots.flush(self._port, used, way=self.way)
-        self._counters["rtp_out"] += used - full - failed
+        self._counters["datagrams_out"] += used - full - failed
         if self._slots.trains_refused > REFUSALS:
             self.way = Way.MESSAGES  # this system's trains cost more than they save
         if full:

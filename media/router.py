@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import secrets
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 
 from .control import Json, MediaError
 from .feedback import Feedback
@@ -22,13 +23,16 @@ from .streams import RETRANSMISSIONS_PER_TICK, Consumer, Link, Producer
 
 MAX_PRODUCERS = 16
 MAX_CONSUMERS = 256
+Take = Callable[[Memory, int, int, float], None]
 _FIRST_SSRC = 1 << 16  # below it lie the clients' own constants: anchor 1111, probator 1234
 
 
 class Router:
     """Producers and consumers of one room."""
 
-    def __init__(self, counters: Counter[str], spread: Spread) -> None:
+    def __init__(self, counters: Counter[str], spread: Spread, on_outgoing: Callable[[Router], None]) -> None:
+        """``spread`` gets what goes to many at once; ``on_outgoing(router)`` hears that :meth:`take` has something."""
+        self._on_outgoing = on_outgoing
         self._counters = counters
         self._links: dict[str, Link] = {}
         self._feedback: dict[str, Feedback] = {}
@@ -204,24 +208,21 @@ class Router:
 
     # -- what arrives
 
-    def on_rtp(self, transport: str, memory: Memory, at: int, size: int, now: float) -> None:
-        """Decide on one decrypted RTP packet, which lies in ``memory`` and is rewritten there."""
+    def taker(self, transport: str) -> Take:
+        """Return what takes a transport's decrypted RTP packets: ``take(memory, at, size, now)``."""
         link, feedback = self._links.get(transport), self._feedback.get(transport)
         if link is None or feedback is None:
-            self._counters["rtp_unexpected"] += 1
-            return
-        self._forwarder.on_rtp(link, feedback.arrivals, memory, at, size, now)
+            return self._refuse
+        return partial(self._forwarder.on_rtp, link, feedback.arrivals)
+
+    def _refuse(self, _memory: Memory, _at: int, _size: int, _now: float) -> None:
+        self._counters["rtp_unexpected"] += 1
 
     def on_rtcp(self, transport: str, data: bytes, now: float) -> None:
         """Decide on one decrypted RTCP packet."""
         link = self._links.get(transport)
         if link is not None:
             self._repair.on_rtcp(link, data, now)
-
-    @property
-    def waits(self) -> bool:
-        """Whether something has gathered for :meth:`take`."""
-        return bool(self._outgoing)
 
     def take(self) -> list[Outgoing]:
         """Return what has gathered to be sent one by one."""
@@ -243,6 +244,8 @@ class Router:
             consumer.retransmissions_left = RETRANSMISSIONS_PER_TICK
 
     def _out(self, transport: str, is_rtcp: bool, packet: bytes) -> None:
+        if not self._outgoing:
+            self._on_outgoing(self)
         self._outgoing.append(Outgoing(transport, is_rtcp, packet))
 
     # -- look-ups

@@ -11,8 +11,8 @@ from .control import MediaError
 from .dtls import Dtls
 from .guards import Budget
 from .ice import Address, Check, IceLite, StreamAddress, new_credentials
-from .memory import Memory
 from .ortc import PeerDtls
+from .router import Take
 from .srtp import SrtpKeys, SrtpSession, sessions
 from .tcp import Streams
 from .wire import Inlet, Kind, Wire
@@ -25,15 +25,14 @@ CONTROLS_PER_S, CONTROLS_AT_ONCE = 400.0, 800.0
 """DTLS and RTCP packets of one peer."""
 
 OnPacket = Callable[["WebRtcTransport", bool, bytes, float], None]
-OnMedia = Callable[["WebRtcTransport", Memory, int, int, float], None]
 OnReady = Callable[["WebRtcTransport"], None]
 OnEnd = Callable[["WebRtcTransport", str], None]
 
 
 class WebRtcTransport:
-    """``on_packet(transport, rtcp, data, now)`` gets packets that were decrypted one by one, ``on_media(transport,
-    received, at, size, now)`` those that lie decrypted in the wire's memory. ``on_ready(transport)`` says when packets
-    begin to leave, ``on_end(transport, reason)`` gets a failure.
+    """``on_packet(transport, rtcp, data, now)`` gets packets that were decrypted one by one, what ``taker()`` returns
+    those that lie decrypted in the wire's memory. ``on_ready(transport)`` says when packets begin to leave,
+    ``on_moved(transport)`` that they go another way, ``on_end(transport, reason)`` gets a failure.
     """
 
     def __init__(
@@ -46,7 +45,7 @@ class WebRtcTransport:
         streams: Streams | None,
         counters: Counter[str],
         on_packet: OnPacket,
-        on_media: OnMedia,
+        taker: Callable[[], Take],
         on_ready: OnReady,
         on_moved: OnReady,
         on_end: OnEnd,
@@ -61,7 +60,7 @@ class WebRtcTransport:
         self._streams = streams
         self._counters = counters
         self._on_packet = on_packet
-        self._on_media = on_media
+        self._taker = taker
         self._on_ready = on_ready
         self._on_moved = on_moved
         self._dtls = Dtls(self._send, self._got_keys, lambda reason: on_end(self, reason))
@@ -132,7 +131,7 @@ class WebRtcTransport:
         self._on_packet(self, rtcp, data, now)
 
     def send(self, packet: bytes, *, rtcp: bool) -> None:
-        """Encrypt and send; silently dropped while there is no key or no address."""
+        """Encrypt and send with the next flush; silently dropped while there is no key or no address."""
         if self._protect is None:
             return
         data = self._protect.protect_rtcp(packet) if rtcp else self._protect.protect_rtp(packet)
@@ -140,7 +139,7 @@ class WebRtcTransport:
             self._counters["protect_refused"] += 1
             return
         self._counters["rtcp_out" if rtcp else "rtp_out"] += 1
-        self._send(data)
+        self._send_media(data)
 
     @property
     def way_out(self) -> tuple[Any, int] | None:
@@ -185,6 +184,13 @@ class WebRtcTransport:
             return None
         return "tcp" if isinstance(self.ice.selected, StreamAddress) else "udp"
 
+    def _send_media(self, datagram: bytes) -> None:
+        way = self.way_out
+        if way is not None:
+            self._wire.outbox.add(datagram, way[1])
+        else:
+            self._send(datagram)
+
     def _send(self, datagram: bytes) -> None:
         if self.ice.selected is not None:
             self._send_to(datagram, self.ice.selected)
@@ -203,10 +209,7 @@ class WebRtcTransport:
 
     def _got_keys(self, keys: SrtpKeys) -> None:
         self._receive, self._protect = sessions(keys)
-        self._inlet = Inlet(self._receive.context, self._take, BYTES_PER_TICK)
+        self._inlet = Inlet(self._receive.context, self._taker(), BYTES_PER_TICK)
         self._wire.open_inlet(self._sink, self._inlet)
         self._counters["dtls_connected"] += 1
         self._on_ready(self)
-
-    def _take(self, received: Memory, at: int, size: int, now: float) -> None:
-        self._on_media(self, received, at, size, now)

@@ -21,7 +21,7 @@ from pylibsrtp._binding import lib  # type: ignore[import-not-found]  # a compil
 from .batch import HEADROOM, MAX_PACKET, RECEIVE_SLOTS, SLOT, Destination, Names, Received, Single, Way, best_way
 from .ice import Address
 from .memory import Memory
-from .outbox import Outbox
+from .outbox import Outbox, WayOut
 from .rtp import is_rtcp
 
 _BATCHES = 8  # read before other work of the loop gets its turn
@@ -30,7 +30,7 @@ _MAX_ADDRESSES = 16  # a peer's candidate pairs; more of them is a peer that roa
 _BUSY = 2000
 """Datagrams a second above which waking up for each costs more than it gains."""
 _RATE_INTERVAL = 0.25
-_COALESCE = 0.002
+_COALESCE = 0.004
 """Seconds between two reads while busy: far below what anybody hears, far above what a wake-up costs."""
 
 _log = logging.getLogger(__name__)
@@ -97,9 +97,16 @@ class Wire:
         clock: Callable[[], float] = time.monotonic,
         *,
         way: Way | None = None,
+        on_batch: Callable[[], None] = lambda: None,
+        find: Callable[[str], WayOut | None] = lambda _transport: None,
     ) -> None:
-        """Bind; ``listen`` with a colon is IPv6, and ``::`` takes IPv4 as well. Raises :class:`OSError`."""
+        """Bind; ``on_batch`` is called after each batch, before what it led to is sent; ``find`` is
+        :class:`Outbox`'s.
+
+        ``listen`` with a colon is IPv6, and ``::`` takes IPv4 as well. Raises :class:`OSError`.
+        """
         self._on_check = on_check
+        self._on_batch = on_batch
         self._clock = clock
         self._counters = counters
         self._doors: dict[bytes, _Door] = {}
@@ -117,7 +124,7 @@ class Wire:
         self._names = Names(family)
         self._received = Received(self._names)
         self._way = way or best_way(self._socket)
-        self.outbox = Outbox(self._socket, self._names, counters, way=self._way)
+        self.outbox = Outbox(self._socket, self._names, counters, find, way=self._way)
         self._rate_since = clock()
         self._rate_count = 0
         self._busy = False
@@ -217,6 +224,7 @@ class Wire:
             now = self._clock()
             total += len(names)
             self._take(names, now)
+            self._on_batch()
             self.outbox.flush()
             self._measure(len(names), now)
             if len(names) < RECEIVE_SLOTS:

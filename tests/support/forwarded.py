@@ -17,14 +17,14 @@ class Apart:
 
     def __init__(self) -> None:
         self.counters: Counter[str] = Counter()
-        self.router = Router(self.counters, self._spread)
+        self.router = Router(self.counters, self._spread, lambda _router: None)
         self._memory = Single(Names(socket.AF_INET))
         self._spread_out: list[Outgoing] = []
 
     def give(self, transport: str, packet: bytes, now: float) -> list[Outgoing]:
         """Lay a decrypted RTP packet into memory as the wire does; return all that is sent."""
         self._spread_out = []
-        self.router.on_rtp(transport, self._memory, self._memory.put(packet), len(packet), now)
+        self.router.taker(transport)(self._memory, self._memory.put(packet), len(packet), now)
         return self._spread_out + self.router.take()
 
     def _spread(
