@@ -19,7 +19,7 @@ CATALOG_SOURCES := $(wildcard web/locale/*/LC_MESSAGES/*.po) $(wildcard web/cata
 LOCKS := requirements/runtime requirements/dev requirements/node
 step = @printf '\033[1m==> %s\033[0m\n' '$(1)'
 
-.PHONY: help setup serve check test test-fast screenshots format lock catalogs system clean release-hashes static-client bench-encryption
+.PHONY: help setup serve check test test-fast screenshots format lock catalogs system clean release-hashes static-client bench-encryption bench-media
 
 help: ## List every target.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -70,6 +70,10 @@ static-client: $(STAMPS)/npm $(STAMPS)/catalogs ## Put the call page for another
 
 bench-encryption: setup system ## Measure what the encryption costs in both browsers; keeps bench/results/encryption.json.
 	@$(BIN)/python -m bench.encryption
+
+bench-media: setup system ## Measure the media engine beside Janus (Debian's package); keeps bench/results/media.json.
+	@command -v janus >/dev/null || .ci/system janus
+	@$(BIN)/python -m bench.media
 
 format: setup ## Put Python into its one format, and mend what ruff can mend.
 	@$(BIN)/ruff check --fix . ; $(BIN)/ruff format .

@@ -1,43 +1,32 @@
-"""The last packets of a video stream, for subscribers that miss one."""
+"""The last packets of a video layer, for subscribers that miss one and for probes of what a subscriber can take."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 CAPACITY = 512
-"""Packets: about a second and a half of a good picture, 600 kB."""
-
-
-class Kept(NamedTuple):
-    """What a retransmission needs of a packet that was sent."""
-
-    marker: bool
-    timestamp: int
-    payload: bytes
+"""Packets: about a second and a half of a good picture, at most 600 kB. A power of two."""
 
 
 class PacketCache:
-    """A bounded map from the producer's sequence number to its packet, oldest out first."""
+    """A ring of canonical packets by index. It grows to its bound only as packets come."""
 
-    __slots__ = ("_kept",)
+    __slots__ = ("_indices", "_packets")
 
     def __init__(self) -> None:
-        self._kept: dict[int, Kept] = {}
+        self._indices: list[int] = [-1] * CAPACITY
+        self._packets: list[bytes] = [b""] * CAPACITY
 
-    def keep(self, sequence: int, packet: Kept) -> None:
-        """Store a packet; a number that comes round again replaces the packet of its last round."""
-        self._kept.pop(sequence, None)
-        self._kept[sequence] = packet
-        if len(self._kept) > CAPACITY:
-            del self._kept[next(iter(self._kept))]
+    def keep(self, index: int, packet: bytes) -> None:
+        """Store a packet in place of the one that lies ``CAPACITY`` before it."""
+        place = index % CAPACITY
+        self._indices[place] = index
+        self._packets[place] = packet
 
-    def find(self, sequence: int) -> Kept | None:
+    @property
+    def octets(self) -> int:
+        """Bytes of packets held."""
+        return sum(map(len, self._packets))
+
+    def find(self, index: int) -> bytes | None:
         """Return the packet if it is still there."""
-        return self._kept.get(sequence)
-
-    def __contains__(self, sequence: int) -> bool:
-        return sequence in self._kept
-
-    def clear(self) -> None:
-        """Forget everything: the numbers that follow belong to another stream."""
-        self._kept.clear()
+        place = index % CAPACITY
+        return self._packets[place] if self._indices[place] == index else None

@@ -29,11 +29,15 @@ class MediaError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """First message: bind the UDP socket (``port`` 0 = any) and announce these addresses. Reply: ``port``."""
+    """First message: bind the UDP socket (``port`` 0 = any), with ``tcp`` a TCP socket too, and announce these addresses.
+
+    Reply: ``port``.
+    """
 
     listen: str
     port: int
     announced: list[str]
+    tcp: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,9 +11,12 @@ from collections.abc import Callable
 
 from . import control, ortc
 from .control import Json, MediaError, MediaEvent, ProducerClosed, Request, TransportClosed
-from .ice import Address, parse_check
+from .forward import Outgoing
+from .ice import Address, claimed_ufrag, parse_check
+from .outbox import WayOut
 from .parsing import ParseError
-from .router import Outgoing, Router
+from .router import Router
+from .tcp import Streams
 from .transport import WebRtcTransport
 from .twcc import FEEDBACK_INTERVAL
 from .wire import Wire
@@ -33,7 +36,18 @@ class Engine:
         self._on_event = on_event
         self._clock = clock
         self._counters: Counter[str] = Counter()
-        self._wire = Wire(start.listen, start.port, self._on_check, self._counters, clock)
+        self._wire = Wire(
+            start.listen,
+            start.port,
+            self._on_check,
+            self._counters,
+            clock,
+            on_batch=self._flush,
+            find=self._way_out,
+        )
+        self._speaking: list[Router] = []
+        self._streams = self._open_streams(start)
+        self._single = self._wire.single()
         self._announced = start.announced
         self._rooms: dict[str, Router] = {}
         self._transports: dict[str, WebRtcTransport] = {}
@@ -52,7 +66,21 @@ class Engine:
         for room in list(self._rooms):
             self._close_room(room)
         await asyncio.gather(*self._farewells)
+        if self._streams is not None:
+            self._streams.close()
         self._wire.close()
+
+    def _open_streams(self, start: control.Start) -> Streams | None:
+        """Listen on the TCP port of the same number; when any will do and that one is taken, on any."""
+        if not start.tcp:
+            return None
+        try:
+            return Streams(start.listen, self._wire.port, self._on_check, self._counters, self._clock)
+        except OSError:
+            if start.port:
+                self._wire.close()
+                raise
+            return Streams(start.listen, 0, self._on_check, self._counters, self._clock)
 
     def handle(self, request: Request) -> Json:
         """Carry out one request. Raises :class:`MediaError`."""
@@ -60,7 +88,7 @@ class Engine:
             case control.OpenRoom():
                 if request.room in self._rooms:
                     raise MediaError("wrong_state", "this room is open already")
-                self._rooms[request.room] = Router(self._counters)
+                self._rooms[request.room] = Router(self._counters, self._wire.outbox.spread, self._speaking.append)
             case control.CloseRoom():
                 self._router(request.room)
                 self._close_room(request.room)
@@ -98,39 +126,69 @@ class Engine:
             request.room,
             request.peer,
             wire=self._wire,
+            streams=self._streams,
             counters=self._counters,
             on_packet=self._on_packet,
+            taker=lambda: router.taker(transport.id),
             on_ready=self._on_ready,
+            on_moved=self._on_moved,
             on_end=self._on_end,
         )
         self._transports[transport.id] = transport
         self._by_ufrag[transport.ice.credentials.ufrag] = transport
         router.open_link(transport.id, request.peer, request.direction)
         return ortc.transport_reply(
-            transport.id, transport.ice.credentials, self._announced, self.port, transport.fingerprint
+            transport.id,
+            transport.ice.credentials,
+            self._announced,
+            self.port,
+            transport.fingerprint,
+            self._streams.port if self._streams is not None else None,
         )
 
     # -- packets
 
     def _on_check(self, datagram: bytes, source: Address, now: float) -> None:
         try:
-            check = parse_check(datagram)
+            transport = self._by_ufrag.get(claimed_ufrag(datagram))
+            if transport is not None and not transport.checks.take(1, now):
+                self._counters["over_budget"] += 1
+                return
+            check = parse_check(datagram) if transport is not None else None
         except ParseError:
             self._counters["stun_malformed"] += 1
             return
-        transport = self._by_ufrag.get(check.ufrag)
-        if transport is None or not transport.on_check(check, source, now):
+        if transport is None or check is None or not transport.on_check(check, source, now):
             self._counters["stun_refused"] += 1
             return
         self._counters["stun_in"] += 1
 
+    def _flush(self) -> None:
+        """Send what routers have gathered, and what waits to leave side by side."""
+        while self._speaking:
+            self._send(self._speaking.pop().take())
+
+    def _way_out(self, transport_id: str) -> WayOut | None:
+        transport = self._transports.get(transport_id)
+        return transport.way_out if transport is not None else None
+
     def _on_packet(self, transport: WebRtcTransport, rtcp: bool, data: bytes, now: float) -> None:
         router = self._rooms[transport.room]
-        self._send(router.on_rtcp(transport.id, data, now) if rtcp else router.on_rtp(transport.id, data, now))
+        if rtcp:
+            router.on_rtcp(transport.id, data, now)
+        else:  # over TCP
+            router.taker(transport.id)(self._single, self._single.put(data), len(data), now)
+            self._flush()
+            self._wire.outbox.flush()
+
+    def _on_moved(self, transport: WebRtcTransport) -> None:
+        self._rooms[transport.room].link_direct(transport.id, direct=transport.way_out is not None)
 
     def _on_ready(self, transport: WebRtcTransport) -> None:
         if transport.id in self._transports:
-            self._rooms[transport.room].link_ready(transport.id)
+            router = self._rooms[transport.room]
+            router.link_direct(transport.id, direct=transport.way_out is not None)
+            router.link_ready(transport.id)
 
     def _send(self, outgoing: list[Outgoing]) -> None:
         for each in outgoing:
@@ -142,14 +200,18 @@ class Engine:
         while True:
             await asyncio.sleep(FEEDBACK_INTERVAL)
             now = self._clock()
+            for transport in self._transports.values():
+                transport.refill()
             for router in self._rooms.values():
                 self._tick_room(router, now)
+            self._flush()
+            self._wire.outbox.flush()
             for transport in [each for each in self._transports.values() if each.ice.expired(now)]:
                 self._on_end(transport, "lost")
 
     def _tick_room(self, router: Router, now: float) -> None:
         try:
-            self._send(router.tick(now))
+            router.tick(now)
         except Exception:
             # The last belt, as on the wire: one room's trouble must not end every room's feedback.
             self._counters["tick_errors"] += 1

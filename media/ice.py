@@ -4,12 +4,23 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from aioice import stun
 
 from .parsing import ParseError
 
-Address = tuple[str, int]
+
+class StreamAddress(NamedTuple):
+    """The far end of one TCP connection; ``number`` tells it from an earlier one, and from UDP of the same port."""
+
+    host: str
+    port: int
+    number: int
+
+
+Address = tuple[str, int] | StreamAddress
+"""Where a peer sends from: (host, port) of UDP, or a TCP connection."""
 
 SILENCE_BEFORE_MOVE = 1.5
 """Seconds after which any checked address may replace a silent one: Firefox nominates only once."""
@@ -18,6 +29,7 @@ CONSENT_EXPIRY = 30.0
 
 _MAX_CHECK = 1500
 _MAX_UFRAG = 256  # RFC 8445, section 5.3
+_USERNAME = 0x0006  # RFC 8489, section 18.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +62,28 @@ class Answer:
     moved: bool
 
 
-def parse_check(datagram: bytes) -> Check:
-    """Parse a binding request addressed to us. Raises :class:`ParseError` and nothing else."""
+def claimed_ufrag(datagram: bytes) -> str:
+    """Return the name that a binding request claims to be for, without reading the rest of it.
+
+    A stranger who floods us with checks does not know a name of 64 random bits, so this is all that they cost. Raises
+    :class:`ParseError` and nothing else.
+    """
     if not 20 <= len(datagram) <= _MAX_CHECK:
         raise ParseError(f"stun: {len(datagram)} bytes, expected 20 to {_MAX_CHECK}")
     if datagram[:2] != b"\x00\x01" or int.from_bytes(datagram[4:8], "big") != stun.COOKIE:
         raise ParseError("stun: expected a binding request")
+    at = 20
+    while at + 4 <= len(datagram):
+        kind, size = int.from_bytes(datagram[at : at + 2], "big"), int.from_bytes(datagram[at + 2 : at + 4], "big")
+        if kind == _USERNAME:
+            return datagram[at + 4 : at + 4 + min(size, _MAX_UFRAG)].partition(b":")[0].decode("ascii", "replace")
+        at += 4 + size + -size % 4
+    raise ParseError("stun: expected USERNAME")
+
+
+def parse_check(datagram: bytes) -> Check:
+    """Parse a binding request addressed to us. Raises :class:`ParseError` and nothing else."""
+    claimed_ufrag(datagram)
     try:
         message = stun.parse_message(datagram)
     except Exception as error:  # the codec is not ours, and its input is a stranger's: whatever it raises is one thing
@@ -112,7 +140,7 @@ class IceLite:
     def heard(self, source: Address, now: float) -> None:
         """Note an authenticated packet from ``source``, so that a talking address is not taken for a silent one."""
         if source == self.selected:
-            self._heard_at = now
+            self._heard_at = max(self._heard_at, now)
 
     def expired(self, now: float) -> bool:
         """Tell whether consent has run out; a transport that was never checked is still waiting for its client."""
@@ -125,6 +153,6 @@ def _success(request: stun.Message, source: Address, known: Credentials) -> byte
         message_class=stun.Class.RESPONSE,
         transaction_id=request.transaction_id,
     )
-    reply.attributes["XOR-MAPPED-ADDRESS"] = source
+    reply.attributes["XOR-MAPPED-ADDRESS"] = (source[0], source[1])
     reply.add_message_integrity(known.password.encode())
     return bytes(reply)

@@ -1,61 +1,85 @@
-"""Sequence numbers towards one subscriber: one offset on the producer's, re-aligned after every pause.
+"""Sequence numbers towards one subscriber: a fixed offset on its layer's, chosen anew after every pause and switch.
 
 Without it a subscriber who returns after 2^15 packets or more can no longer decrypt, and one who returns after exactly
 2^16 is sent a second packet under the same AEAD nonce. So an outgoing number only ever grows, for as long as the SRTP
 session and the SSRC live, and a re-opened subscription gets another SSRC.
+
+Numbers here are not wrapped: a layer counts its packets by a growing *index*, a lane adds its offset to it, and the 16
+bits of the wire are cut off last.
 """
 
 from __future__ import annotations
 
-from .serial import MODULUS, advance, distance
+from collections import deque
+from typing import TYPE_CHECKING, NamedTuple
 
-_MAX_JUMP = 1 << 13  # a publisher's own gap beyond this is closed like a pause
-_REORDERING = 1 << 10  # how far back a late packet may lie
+from .serial import MODULUS, advance
+
+if TYPE_CHECKING:
+    from .layers import Layer
+
+_RUNS = 8
+"""Runs remembered: a subscriber asks for what it lost a second ago, seldom from before two switches."""
 
 
-class SequenceLane:
+class Shifts(NamedTuple):
+    """What else a run adds to its layer's packets: timestamp, picture id, TL0PICIDX."""
+
+    time: int = 0
+    picture: int = 0
+    level: int = 0
+
+
+UNMOVED = Shifts()
+
+
+class Run(NamedTuple):
+    """A stretch of outgoing numbers that came from one layer with one offset; it ends where the next one begins."""
+
+    first: int
+    offset: int
+    layer: Layer
+    shifts: Shifts
+
+
+class Lane:
     """The outgoing sequence numbers of one consumer's SSRC, for as long as it lives."""
 
-    __slots__ = ("_floor", "_highest_in", "_last_out", "_offset", "_rtx_sequence")
+    __slots__ = ("_last", "_rtx_sequence", "_runs", "offset")
 
     def __init__(self, first: int) -> None:
         """Begin at ``first``, below 2^15 so that no receiver guesses a roll-over that did not happen."""
         if not 0 <= first < MODULUS // 2:
             raise ValueError(f"first sequence {first}: expected below {MODULUS // 2}")
-        self._last_out = advance(first, -1)
+        self._last = first - 1
         self._rtx_sequence = first
-        self._offset: int | None = None
-        self._floor = 0
-        self._highest_in = 0
+        self._runs: deque[Run] = deque(maxlen=_RUNS)
+        self.offset = 0
 
-    def realign(self) -> None:
-        """Let the next packet follow the last one that was sent, whatever its own number."""
-        self._offset = None
+    def begin(self, index: int, layer: Layer, shifts: Shifts = UNMOVED) -> None:
+        """Let the layer's packet ``index`` follow the last one that was sent."""
+        self.offset = self._last + 1 - index
+        self._runs.append(Run(self._last + 1, self.offset, layer, shifts))
 
-    def outgoing(self, sequence: int) -> int | None:
-        """Return the number under which to send the producer's ``sequence``; None when it is older than the run."""
-        if self._offset is None or distance(sequence, self._highest_in) > _MAX_JUMP:
-            self._offset = (self._last_out + 1 - sequence) % MODULUS
-            self._floor = self._highest_in = sequence
-            self._last_out = advance(sequence, self._offset)
-            return self._last_out
-        if distance(sequence, self._floor) < 0:
-            return None
-        if distance(sequence, self._highest_in) > 0:
-            self._highest_in = sequence
-            self._last_out = advance(sequence, self._offset)
-            if distance(sequence, self._floor) > 2 * _REORDERING:
-                self._floor = advance(sequence, -_REORDERING)
-        return advance(sequence, self._offset)
+    def end(self, newest: int) -> None:
+        """End the run with the layer's packet ``newest``; nothing after it was sent."""
+        self._last = max(self._last, newest + self.offset)
 
-    def incoming(self, outgoing: int) -> int | None:
-        """Return the producer's number of a packet that the subscriber knows as ``outgoing``; None before this run."""
-        if self._offset is None:
-            return None
-        sequence = advance(outgoing, -self._offset)
-        if distance(sequence, self._floor) < 0 or distance(sequence, self._highest_in) > 0:
-            return None
-        return sequence
+    def covers(self, index: int) -> bool:
+        """Tell whether the layer's packet ``index`` belongs to the current run: it may have come late."""
+        return bool(self._runs) and index + self.offset >= self._runs[-1].first
+
+    def find(self, outgoing: int, newest: int | None) -> tuple[Run, int] | None:
+        """Return (run, index) of the packet that the subscriber knows by 16 bits; None for one that was never sent.
+
+        ``newest`` is the newest index of the current run, None while there is none.
+        """
+        last = self._last if newest is None else newest + self.offset
+        sent = last - (last - outgoing) % MODULUS
+        for run in reversed(self._runs):
+            if sent >= run.first:
+                return run, sent - run.offset
+        return None
 
     def next_retransmission(self) -> int:
         """Return the next sequence number of the RTX stream."""

@@ -16,6 +16,8 @@ from .control import Json, MediaError
 from .ice import Credentials
 
 MID = "urn:ietf:params:rtp-hdrext:sdes:mid"
+RID = "urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id"
+REPAIRED_RID = "urn:ietf:params:rtp-hdrext:sdes:repaired-rtp-stream-id"
 ABS_SEND_TIME = "http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time"
 TRANSPORT_CC = "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01"
 
@@ -23,8 +25,13 @@ OPUS = 100
 VP8 = 101
 RTX = 102
 MID_ID = 1
+RID_ID = 2
+REPAIRED_RID_ID = 3
 ABS_SEND_TIME_ID = 4
 TRANSPORT_CC_ID = 5
+
+MAX_LAYERS = 3
+"""Sizes of one picture that a publisher may send side by side."""
 
 KINDS = ("audio", "video")
 SOURCES = ("microphone", "camera", "screen")
@@ -36,6 +43,7 @@ _VIDEO_FEEDBACK = [
     {"type": "ccm", "parameter": "fir"},
 ]
 _CANDIDATE_PRIORITY = 1076302079
+_TCP_PRIORITY = 1015021823
 
 
 def router_capabilities() -> Json:
@@ -54,6 +62,11 @@ def router_capabilities() -> Json:
             (ABS_SEND_TIME, ABS_SEND_TIME_ID, "sendrecv"),
             (TRANSPORT_CC, TRANSPORT_CC_ID, "recvonly"),
         )
+    ]
+    # Without the first of these no browser sends more than one size of a picture.
+    extensions += [
+        {"kind": "video", "uri": uri, "preferredId": identifier, "preferredEncrypt": False, "direction": "recvonly"}
+        for uri, identifier in ((RID, RID_ID), (REPAIRED_RID, REPAIRED_RID_ID))
     ]
     return {"codecs": codecs, "headerExtensions": extensions}
 
@@ -78,7 +91,12 @@ def _codec(
 
 
 def transport_reply(
-    transport_id: str, credentials: Credentials, addresses: Sequence[str], port: int, fingerprint: str
+    transport_id: str,
+    credentials: Credentials,
+    addresses: Sequence[str],
+    port: int,
+    fingerprint: str,
+    tcp_port: int | None = None,
 ) -> Json:
     """Return what a client needs for ``createSendTransport`` or ``createRecvTransport``."""
     candidates = [
@@ -94,6 +112,21 @@ def transport_reply(
         }
         for place, address in enumerate(addresses)
     ]
+    if tcp_port is not None:
+        # After all of UDP (RFC 6544, section 4.2): a lost packet holds up those behind it.
+        candidates += [
+            {
+                "foundation": f"tcp{place}",
+                "priority": _TCP_PRIORITY - 256 * place,
+                "ip": address,
+                "address": address,
+                "protocol": "tcp",
+                "port": tcp_port,
+                "type": "host",
+                "tcpType": "passive",
+            }
+            for place, address in enumerate(addresses)
+        ]
     return {
         "id": transport_id,
         "iceParameters": ice_parameters(credentials),
@@ -179,7 +212,8 @@ class _Retransmission(_Strict):
 
 
 class _Encoding(_Strict):
-    ssrc: _Ssrc
+    ssrc: _Ssrc | None = None
+    rid: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]{1,16}$")] | None = None
     rtx: _Retransmission | None = None
 
 
@@ -187,8 +221,7 @@ class _RtpParameters(_Strict):
     mid: Annotated[str, StringConstraints(min_length=1, max_length=32)] | None = None
     codecs: Annotated[list[_Codec], Field(min_length=1, max_length=32)]
     headerExtensions: Annotated[list[_HeaderExtension], Field(max_length=32)] = []  # noqa: N815 - the client's name
-    # One layer for now; the engine issue lifts this together with the rid extension in the capabilities.
-    encodings: Annotated[list[_Encoding], Field(min_length=1, max_length=1)]
+    encodings: Annotated[list[_Encoding], Field(min_length=1, max_length=MAX_LAYERS)]
 
 
 class _Fingerprint(_Strict):
@@ -202,17 +235,27 @@ class _DtlsParameters(_Strict):
 
 
 @dataclass(frozen=True, slots=True)
+class Encoding:
+    """One size of a picture, or the only one: known by its SSRC, or by a rid from which the SSRC is learnt."""
+
+    rid: str
+    ssrc: int | None
+    rtx_ssrc: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Incoming:
-    """How a publisher's packets look: its own payload types, extension ids (0 = not sent) and SSRCs."""
+    """How a publisher's packets look: its own payload types, extension ids (0 = not sent), encodings from small up."""
 
     kind: str
     mid: str
     payload_type: int
     clock_rate: int
     rtx_payload_type: int | None
-    ssrc: int
-    rtx_ssrc: int | None
+    encodings: tuple[Encoding, ...]
     mid_id: int
+    rid_id: int
+    repaired_rid_id: int
     transport_cc_id: int
 
 
@@ -234,10 +277,10 @@ def read_rtp_parameters(kind: str, parameters: object) -> Incoming:
     if codec is None or (kind == "audio" and codec.channels != 2):
         raise MediaError("bad_parameters", f"codecs: expected {wanted[0]} at {wanted[1]}")
     rtx = next((each for each in read.codecs if _is_rtx(each, codec.payloadType)), None)
-    encoding = read.encodings[0]
-    rtx_ssrc = encoding.rtx.ssrc if encoding.rtx else None
-    if rtx_ssrc == encoding.ssrc:
-        raise MediaError("bad_parameters", "encodings: rtx needs an ssrc of its own")
+    encodings = tuple(
+        Encoding(each.rid or "", each.ssrc, each.rtx.ssrc if each.rtx else None) for each in read.encodings
+    )
+    _check_encodings(kind, encodings)
     identifiers = {extension.uri: extension.id for extension in read.headerExtensions}
     return Incoming(
         kind=kind,
@@ -245,11 +288,25 @@ def read_rtp_parameters(kind: str, parameters: object) -> Incoming:
         payload_type=codec.payloadType,
         clock_rate=codec.clockRate,
         rtx_payload_type=rtx.payloadType if rtx else None,
-        ssrc=encoding.ssrc,
-        rtx_ssrc=rtx_ssrc,
+        encodings=encodings,
         mid_id=identifiers.get(MID, 0),
+        rid_id=identifiers.get(RID, 0),
+        repaired_rid_id=identifiers.get(REPAIRED_RID, 0),
         transport_cc_id=identifiers.get(TRANSPORT_CC, 0),
     )
+
+
+def _check_encodings(kind: str, encodings: tuple[Encoding, ...]) -> None:
+    if kind == "audio" and len(encodings) > 1:
+        raise MediaError("bad_parameters", "encodings: expected one of sound")
+    ssrcs = [ssrc for each in encodings for ssrc in (each.ssrc, each.rtx_ssrc) if ssrc is not None]
+    if len(set(ssrcs)) < len(ssrcs):
+        raise MediaError("bad_parameters", "encodings: each stream and each rtx needs an ssrc of its own")
+    if any(not each.rid and each.ssrc is None for each in encodings):
+        raise MediaError("bad_parameters", "encodings: expected an ssrc or a rid")
+    rids = [each.rid for each in encodings]
+    if len(encodings) > 1 and (not all(rids) or len(set(rids)) < len(rids)):
+        raise MediaError("bad_parameters", "encodings: several need a rid each")
 
 
 def _is_rtx(codec: _Codec, associated: int) -> bool:

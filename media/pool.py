@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ipaddress
 import itertools
 import logging
+import socket
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
@@ -18,6 +20,7 @@ from .control import Json, MediaError, MediaEvent, WorkerLost
 RESTART_DELAYS = (0.0, 0.5, 1.0, 2.0, 5.0)
 """Seconds before a worker is started again after one, two, … failures in a row."""
 _LOOPBACK = "127.0.0.1"
+_EVERYWHERE, _EVERYWHERE_V4 = "::", "0.0.0.0"  # noqa: S104 - media must reach people
 
 _log = logging.getLogger(__name__)
 
@@ -29,29 +32,50 @@ class MediaSettings(Protocol):
 
     @property
     def media_listen(self) -> str:
-        """IPv4 address to bind, 0.0.0.0 for all."""
+        """Address to bind: ``::`` for all, 0.0.0.0 for all of IPv4."""
 
     @property
     def media_port(self) -> int:
-        """UDP port of the first worker, the next has the next; 0 for any."""
+        """Port of the first worker, the next has the next; 0 for any."""
 
     @property
     def media_announced(self) -> Sequence[str]:
-        """IPv4 addresses under which clients reach this machine, best first."""
+        """Addresses under which clients reach this machine, best first."""
+
+    @property
+    def media_tcp(self) -> bool:
+        """Whether to listen on TCP ports of the same numbers too."""
 
     @property
     def media_workers(self) -> int:
         """How many worker processes."""
 
 
-def own_addresses() -> list[str]:
-    """Return the machine's own IPv4 addresses other than loopback: Firefox uses no 127.0.0.1 candidate."""
-    return [address for address in get_host_addresses(use_ipv4=True, use_ipv6=False) if address != _LOOPBACK]
+def own_addresses(*, ipv6: bool = False) -> list[str]:
+    """Return the machine's own addresses other than loopback: Firefox uses no 127.0.0.1 candidate. IPv4 comes first."""
+    found = get_host_addresses(use_ipv4=True, use_ipv6=ipv6)
+    usable = [each for each in found if not ipaddress.ip_address(each).is_loopback]
+    return sorted(usable, key=lambda address: ":" in address)
+
+
+def listen_address(settings: MediaSettings) -> str:
+    """Return the address to bind: all of IPv4 where both families are wished for and the machine has no IPv6."""
+    if settings.media_listen != _EVERYWHERE:
+        return settings.media_listen
+    try:
+        with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as probe:
+            probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+            probe.bind((_EVERYWHERE, 0))
+    except OSError:
+        return _EVERYWHERE_V4
+    return _EVERYWHERE
 
 
 def announced_addresses(settings: MediaSettings) -> list[str]:
     """Return what candidates name: the configured addresses, then those of the interfaces that are listened on."""
-    listening = own_addresses() if settings.media_listen == "0.0.0.0" else [settings.media_listen]  # noqa: S104 - the settings' word for all interfaces
+    listen = listen_address(settings)
+    everywhere = listen in (_EVERYWHERE, _EVERYWHERE_V4)
+    listening = own_addresses(ipv6=listen == _EVERYWHERE) if everywhere else [listen]
     return list(dict.fromkeys([*settings.media_announced, *listening])) or [_LOOPBACK]
 
 
@@ -153,13 +177,14 @@ class MediaPool:
 
     def __init__(self, settings: MediaSettings, on_event: OnEvent | None = None) -> None:
         self.on_event: OnEvent = on_event or (lambda _room, _event: None)
-        announced = announced_addresses(settings)
+        announced, listen = announced_addresses(settings), listen_address(settings)
         self._places = [
             _Place(
                 control.Start(
-                    listen=settings.media_listen,
+                    listen=listen,
                     port=settings.media_port + index if settings.media_port else 0,
                     announced=announced,
+                    tcp=settings.media_tcp,
                 )
             )
             for index in range(settings.media_workers)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from .rtcp import ReportBlock
-from .serial import advance, distance
+from .serial import MODULUS, advance, distance
 
 NACK_INTERVAL = 0.06
 """Seconds before a missing packet is asked for again: about one round trip in a bad network."""
 MAX_NACKS = 6
 _MAX_GAP = 128  # a longer gap is repaired by a key frame, not by hundreds of packets
 _MAX_MISSING = 256
+_MAX_LATE = 1 << 10  # what lies further back is a publisher that jumped: SRTP lets no packet in that is so old
+_MAX_TRANSIT_CHANGE = 1 << 30
 
 
 class Reception:
@@ -19,6 +23,7 @@ class Reception:
         "_base",
         "_clock_rate",
         "_cycles",
+        "_expected",
         "_expected_before",
         "_highest",
         "_jitter",
@@ -27,7 +32,9 @@ class Reception:
         "_received_before",
         "_report_at",
         "_report_middle",
+        "_timestamp",
         "_transit",
+        "extended",
         "ssrc",
     )
 
@@ -36,6 +43,8 @@ class Reception:
         self._clock_rate = clock_rate
         self._highest: int | None = None
         self._base = 0
+        self._expected = -1
+        self._timestamp: int | None = None
         self._cycles = 0
         self._received = 0
         self._expected_before = 0
@@ -45,31 +54,59 @@ class Reception:
         self._report_middle = 0
         self._report_at = 0.0
         self._missing: dict[int, tuple[int, float]] = {}
+        self.extended = 0
+        """Number of the packet that arrived last, with the rounds of its 16 bits counted in."""
 
-    def arrived(self, sequence: int, timestamp: int, now: float) -> list[int]:
+    def arrived(self, sequence: int, timestamp: int, now: float) -> Sequence[int]:
         """Count a packet; return the sequence numbers that its arrival shows to be missing."""
         self._received += 1
-        self._note_jitter(timestamp, now)
+        if timestamp != self._timestamp:
+            self._note_jitter(timestamp, now)
+        if sequence == self._expected:  # the hot path: in order, and not the first of a round
+            self._highest = sequence
+            self._expected = sequence + 1
+            self.extended = self._cycles + sequence
+            return ()
+        return self._out_of_order(sequence, now)
+
+    def _note_jitter(self, timestamp: int, now: float) -> None:
+        """Compare with the packet that began the picture before: packets of one picture leave together on purpose."""
+        self._timestamp = timestamp
+        transit = now * self._clock_rate - timestamp
+        change = transit - self._transit if self._transit is not None else 0.0
+        self._transit = transit
+        # A timestamp that wraps or jumps says nothing about the network.
+        if -_MAX_TRANSIT_CHANGE < change < _MAX_TRANSIT_CHANGE:
+            self._jitter += (abs(change) - self._jitter) / 16
+
+    def _out_of_order(self, sequence: int, now: float) -> Sequence[int]:
         if self._highest is None:
-            self._highest = self._base = sequence
-            return []
-        ahead = distance(sequence, self._highest)
-        if ahead <= 0:
+            self._highest = self._base = self.extended = sequence
+            self._expected = sequence + 1
+            return ()
+        ahead = (sequence - self._highest) & 0xFFFF
+        if ahead == 0 or ahead > MODULUS - _MAX_LATE:
             self._missing.pop(sequence, None)
-            return []
+            self.extended = self._cycles + self._highest + distance(sequence, self._highest)
+            return ()
         new = [advance(self._highest, step) for step in range(1, ahead)] if ahead <= _MAX_GAP else []
         if sequence < self._highest:
             self._cycles += 1 << 16
         self._highest = sequence
+        self._expected = sequence + 1
+        self.extended = self._cycles + sequence
         if ahead > _MAX_GAP or len(self._missing) + len(new) > _MAX_MISSING:
             self._missing.clear()
-            return []
+            return ()
         self._missing.update((lost, (1, now)) for lost in new)
         return new
 
     def recovered(self, sequence: int) -> bool:
         """Note a retransmitted packet; False when it was not missing (any more)."""
-        return self._missing.pop(sequence, None) is not None
+        if self._highest is None or self._missing.pop(sequence, None) is None:
+            return False
+        self.extended = self._cycles + self._highest + distance(sequence, self._highest)
+        return True
 
     def overdue(self, now: float) -> list[int]:
         """Return what to ask for again, in sending order; packets asked for often enough are given up."""
@@ -107,11 +144,3 @@ class Reception:
             last_sender_report=self._report_middle,
             delay=int((now - self._report_at) * 65536) & 0xFFFFFFFF if self._report_middle else 0,
         )
-
-    def _note_jitter(self, timestamp: int, now: float) -> None:
-        transit = (now * self._clock_rate - timestamp) % (1 << 32)
-        if self._transit is not None:
-            change = abs(transit - self._transit)
-            change = min(change, (1 << 32) - change)
-            self._jitter += (change - self._jitter) / 16
-        self._transit = transit

@@ -1,4 +1,4 @@
-"""RTP packets: parsing, building, and the few bits of a VP8 payload that stay readable (RFC 3550, 8285, 7741)."""
+"""RTP packets: parsing, building, and a short way to an extension whose place is known (RFC 3550, 8285)."""
 
 from __future__ import annotations
 
@@ -12,6 +12,10 @@ _EXTENSION_HEADER = struct.Struct("!HH")
 _ONE_BYTE_PROFILE = 0xBEDE
 _TWO_BYTE_PROFILE = 0x1000
 _ABS_SEND_TIME_LENGTH = 3
+
+
+Readable = bytes | bytearray | memoryview
+"""Bytes to look at where they lie."""
 
 
 class RtpPacket(NamedTuple):
@@ -122,11 +126,6 @@ def build(
     return _HEADER.pack(0x90, second, sequence, timestamp, ssrc) + extension + payload
 
 
-def readdressed(packet: bytes, sequence: int, ssrc: int) -> bytes:
-    """Return the packet under another sequence number and SSRC: all that differs between subscribers."""
-    return packet[:2] + sequence.to_bytes(2, "big") + packet[4:8] + ssrc.to_bytes(4, "big") + packet[12:]
-
-
 def abs_send_time(now: float) -> int:
     """Return ``now`` (seconds of any steady clock) as the 24-bit 6.18 fixed-point value of abs-send-time."""
     return int((now % 64) * (1 << 18)) & 0xFFFFFF
@@ -139,19 +138,41 @@ def unwrap_retransmission(packet: RtpPacket) -> tuple[int, bytes] | None:
     return int.from_bytes(packet.payload[:2], "big"), packet.payload[2:]
 
 
-def starts_vp8_key_frame(payload: bytes) -> bool:
-    """Tell whether this payload begins a VP8 key frame (RFC 7741); those bits stay clear under encryption too."""
-    size = len(payload)
-    if size < 2:
-        return False
-    at = 1
-    if payload[0] & 0x80:
-        flags = payload[1]
-        at = 2
-        if flags & 0x80:
-            if size <= at:
-                return False
-            at += 2 if payload[at] & 0x80 else 1
-        at += bool(flags & 0x40) + bool(flags & 0x30)
-    begins_frame = payload[0] & 0x10 and not payload[0] & 0x07
-    return bool(begins_frame) and size > at and not payload[at] & 0x01
+class ExtensionLayout(NamedTuple):
+    """Where one header extension lies in blocks that look like one that was parsed before.
+
+    ``block & mask == pattern`` holds for those blocks, read as one big-endian number from the profile on: the ids and
+    lengths are where they were. The 16 bits of the extension are then ``block >> shift``; ``shift`` is -1 without it.
+    """
+
+    mask: int
+    pattern: int
+    shift: int
+
+    @classmethod
+    def learn(cls, block: bytes, identifier: int) -> ExtensionLayout:
+        """Parse a whole block, its four-byte header included. Raises :class:`ParseError` for a malformed one.
+
+        Of another kind than one-byte elements nothing is known: its layout fits every block of that kind, without the
+        extension.
+        """
+        profile, words = _EXTENSION_HEADER.unpack_from(block)
+        if profile != _ONE_BYTE_PROFILE:
+            kind = 0xFFFF << 8 * (len(block) - 2)
+            return cls(kind, int.from_bytes(block, "big") & kind, -1)
+        _parse_one_byte(block[4 : 4 + 4 * words])
+        mask = bytearray(b"\xff" * 4 + bytes(4 * words))
+        shift, at = -1, 4
+        while at < len(block):
+            mask[at] = 0xFF
+            element, size = block[at] >> 4, (block[at] & 0x0F) + 1
+            if element == 15:  # whatever follows means nothing
+                break
+            if block[at] == 0:
+                at += 1
+                continue
+            if element == identifier and size == 2:
+                shift = 8 * (len(block) - at - 3)
+            at += 1 + size
+        fixed = int.from_bytes(mask, "big")
+        return cls(fixed, int.from_bytes(block, "big") & fixed, shift)

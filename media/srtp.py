@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from pylibsrtp import Policy, Session
 from pylibsrtp._binding import ffi, lib  # type: ignore[import-not-found]  # a compiled module without types
 
-MAX_PACKET = 2048
-"""Bytes of a datagram; anything longer is nobody's media packet."""
+_MAX_PACKET = 2048
 _MAX_TRAILER = 4 + 16 + 128  # SRTCP index, tag and MKI at their longest
 _REPLAY_WINDOW = 128
 
@@ -38,9 +38,14 @@ class SrtpSession:
         policy.allow_repeat_tx = False
         self._session = Session(policy)
         self._context = self._session._srtp[0]
-        self._data = ffi.new("char[]", MAX_PACKET + _MAX_TRAILER)
+        self._data = ffi.new("char[]", _MAX_PACKET + _MAX_TRAILER)
         self._buffer = ffi.buffer(self._data)
         self._length = ffi.new("int *")
+
+    @property
+    def context(self) -> Any:
+        """Libsrtp's session, for those who encrypt and decrypt in place. It lives as long as this object."""
+        return self._context
 
     def protect_rtp(self, packet: bytes) -> bytes | None:
         """Encrypt one RTP packet; None when its number was used before or is too old."""
@@ -60,7 +65,7 @@ class SrtpSession:
 
     def _apply(self, function: object, packet: bytes) -> bytes | None:
         size = len(packet)
-        if size > MAX_PACKET:
+        if size > _MAX_PACKET:
             return None
         self._length[0] = size
         self._buffer[0:size] = packet

@@ -5,18 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from .cache import PacketCache
-from .offsets import SequenceLane
-from .ortc import Incoming
+from .layers import Layer
+from .offsets import Lane, Shifts
+from .ortc import OPUS, VP8, Encoding, Incoming
 from .reception import Reception
+from .vp8 import Descriptor
 
-KEY_FRAME_INTERVAL = 0.5
-"""Seconds between two key-frame requests to one publisher, however many subscribers ask."""
 RETRANSMISSIONS_PER_TICK = 64
 
 
 @dataclass(slots=True, eq=False)
 class Producer:
-    """One published stream. ``ssrc``, ``rtx_ssrc`` and ``cname`` are what subscribers know it by at first."""
+    """One published stream. ``ssrc``, ``rtx_ssrc`` and ``cname`` are what subscribers know it by at first.
+
+    ``clock`` is (NTP time, timestamp) of one moment in the clock that subscribers see.
+    """
 
     id: str
     peer: str
@@ -27,38 +30,35 @@ class Producer:
     ssrc: int
     rtx_ssrc: int
     cname: str
-    reception: Reception
-    cache: PacketCache = field(default_factory=PacketCache)
+    layers: list[Layer] = field(default_factory=list)
     consumers: dict[str, Consumer] = field(default_factory=dict)
-    key_frame_wanted: bool = False
-    key_frame_asked_at: float = float("-inf")
+    clock: tuple[int, int] | None = None
+
+    def __post_init__(self) -> None:
+        self.layers = [self._layer(place, encoding) for place, encoding in enumerate(self.incoming.encodings)]
 
     @property
     def kind(self) -> str:
         """Audio or video."""
         return self.incoming.kind
 
-    def want_key_frame(self) -> None:
-        """Ask the publisher for a key frame as soon as the throttle allows."""
-        if self.kind == "video":
-            self.key_frame_wanted = True
+    @property
+    def layered(self) -> bool:
+        """Whether the same picture comes in several sizes."""
+        return len(self.layers) > 1
 
-    def key_frame_due(self, now: float) -> bool:
-        """Tell whether to ask now, and note that it was asked."""
-        if not self.key_frame_wanted or self.paused or now - self.key_frame_asked_at < KEY_FRAME_INTERVAL:
-            return False
-        # A lost request, or one to a publisher that was still connecting, is repeated until a picture begins.
-        self.key_frame_wanted = any(consumer.awaits_key_frame for consumer in self.consumers.values())
-        self.key_frame_asked_at = now
-        return True
-
-    def replace_ssrc(self, ssrc: int) -> None:
-        """Follow a publisher that continues under another SSRC: its numbers and pictures begin anew."""
-        self.reception = Reception(ssrc, self.incoming.clock_rate)
-        self.cache.clear()
-        for consumer in self.consumers.values():
-            consumer.restart()
-        self.want_key_frame()
+    def _layer(self, place: int, encoding: Encoding) -> Layer:
+        return Layer(
+            producer=self,
+            rid=encoding.rid,
+            payload_type=self.incoming.payload_type,
+            canonical_type=VP8 if self.kind == "video" else OPUS,
+            reception=Reception(encoding.ssrc or 0, self.incoming.clock_rate),
+            place=place,
+            rtx_ssrc=encoding.rtx_ssrc,
+            cache=PacketCache() if self.kind == "video" else None,
+            aligned=len(self.incoming.encodings) == 1,
+        )
 
 
 @dataclass(slots=True, eq=False)
@@ -67,33 +67,103 @@ class Consumer:
 
     Its SSRCs are the producer's, so that all subscribers share their bytes, unless this transport has had those before:
     Chromium refuses an SSRC that a late packet has meanwhile led it to count among another section's.
+
+    ``layer`` is what it gets now, ``target`` the layer whose next key frame (sound: packet) it will begin with.
     """
 
     id: str
     peer: str
     transport: str
+    link: Link
     producer: Producer
     mid: str
     ssrc: int
     rtx_ssrc: int
-    lane: SequenceLane
+    lane: Lane
     paused: bool = True
-    awaits_key_frame: bool = False
+    layer: Layer | None = None
+    target: Layer | None = None
+    time_shift: int = 0
+    picture_shift: int = 0
+    level_shift: int = 0
     retransmissions_left: int = RETRANSMISSIONS_PER_TICK
+    _timestamp: int | None = None
+    _picture: int = 0
+    _level: int = 0
 
-    def restart(self) -> None:
-        """Continue from the next key frame (video) or packet (audio), without a gap in what the subscriber sees."""
-        self.lane.realign()
-        self.awaits_key_frame = not self.paused and self.producer.kind == "video"
+    @property
+    def moved(self) -> bool:
+        """Whether anything but the sequence number differs from the layer's own."""
+        return bool(self.time_shift or self.picture_shift or self.level_shift)
+
+    def aim(self, layer: Layer) -> None:
+        """Go on with another layer from its next key frame; until then with the present one."""
+        self._forget_target()
+        if layer is self.layer:
+            return
+        self.target = layer
+        layer.waiting.append(self)
+        layer.want_key_frame()
+
+    def stop(self) -> None:
+        """Get nothing from now on."""
+        self._forget_target()
+        self._end()
+
+    def enter(self, index: int, timestamp: int, descriptor: Descriptor | None) -> None:
+        """Begin with packet ``index`` of the target layer, with no gap in what the subscriber sees.
+
+        ``timestamp`` is in the producer's clock.
+        """
+        layer = self.target
+        if layer is None:
+            return
+        self._end()
+        self._forget_target()
+        shifts = Shifts()
+        if self.producer.layered and self._timestamp is not None and descriptor is not None:
+            behind = ((timestamp - self._timestamp) & 0xFFFFFFFF) - (1 << 32) * (
+                (timestamp - self._timestamp) >> 31 & 1
+            )
+            shifts = Shifts(
+                # The same moment may have been sent from the other layer already, and a time is told only once.
+                time=max(0, 1 - behind),
+                picture=(self._picture + 1 - descriptor.picture) & 0x7FFF if descriptor.picture_bits else 0,
+                level=(self._level + 1 - descriptor.level) & 0xFF if descriptor.level_at else 0,
+            )
+        self.time_shift, self.picture_shift, self.level_shift = shifts
+        self.layer = layer
+        self.lane.begin(index, layer, shifts)
+        layer.fanout.join(self)
+
+    def _end(self) -> None:
+        layer, self.layer = self.layer, None
+        if layer is None:
+            return
+        layer.fanout.leave(self)
+        self.lane.end(layer.index)
+        self._timestamp = (layer.timestamp + self.time_shift) & 0xFFFFFFFF
+        self._picture = layer.picture + self.picture_shift
+        self._level = layer.level + self.level_shift
+
+    def _forget_target(self) -> None:
+        if self.target is not None:
+            self.target.waiting.remove(self)
+            self.target = None
 
 
 @dataclass(slots=True, eq=False)
 class Link:
-    """What the router knows of one transport."""
+    """What the router knows of one transport. ``direct`` is the engine's word that it may be served side by side."""
 
+    transport: str
     peer: str
     direction: str
-    by_ssrc: dict[int, Producer] = field(default_factory=dict)
+    direct: bool = False
+    layers: dict[int, Layer] = field(default_factory=dict)
+    """By the SSRC that they come under."""
+    retransmitted: dict[int, Layer] = field(default_factory=dict)
+    """By the SSRC of their retransmissions."""
     producers: dict[str, Producer] = field(default_factory=dict)
     consumers: dict[str, Consumer] = field(default_factory=dict)
     by_outgoing_ssrc: dict[int, Consumer] = field(default_factory=dict)

@@ -21,16 +21,22 @@ _LOST, _SMALL, _LARGE = 0, 1, 2
 class ArrivalLog:
     """Arrival times of one transport by transport-wide sequence number, drained into feedback packets."""
 
-    __slots__ = ("_arrivals", "_base", "_highest", "_reports")
+    __slots__ = ("_arrivals", "_base", "_expected", "_highest", "_reports")
 
     def __init__(self) -> None:
         self._arrivals: dict[int, float] = {}
         self._base = 0
+        self._expected = -1
         self._highest: int | None = None
         self._reports = 0
 
     def arrived(self, sequence: int, now: float) -> None:
         """Note a packet; ``now`` in seconds. A packet that was already reported as lost stays so."""
+        if sequence == self._expected:  # the hot path: in order, and not the first of a round
+            self._highest = sequence
+            self._expected = sequence + 1
+            self._arrivals[sequence] = now
+            return
         if self._highest is None or not -_MAX_GAP < distance(sequence, self._highest) < _MAX_GAP:
             self._arrivals.clear()
             self._base = self._highest = sequence
@@ -38,6 +44,7 @@ class ArrivalLog:
             return
         if distance(sequence, self._highest) > 0:
             self._highest = sequence
+        self._expected = self._highest + 1
         self._arrivals[sequence] = now
 
     def feedback(self, sender_ssrc: int, media_ssrc: int) -> list[bytes]:

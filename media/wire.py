@@ -1,7 +1,7 @@
 """The one UDP socket of a worker, and who gets what arrives on it.
 
 Nothing but STUN is looked at until its source has passed an authenticated check: a stranger's datagram costs one
-dictionary look-up. The engine issue replaces this loop by a batched one; ``admit``, ``dismiss`` and ``send`` stay.
+dictionary look-up. Media of a source with keys is decrypted where it lies and handed on without being copied.
 """
 
 from __future__ import annotations
@@ -12,15 +12,26 @@ import socket
 import time
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import dataclass
 from enum import Enum, auto
+from typing import Any
 
+from pylibsrtp._binding import lib  # type: ignore[import-not-found]  # a compiled module without types
+
+from .batch import HEADROOM, MAX_PACKET, RECEIVE_SLOTS, SLOT, Destination, Names, Received, Single, Way, best_way
 from .ice import Address
+from .memory import Memory
+from .outbox import Outbox, WayOut
 from .rtp import is_rtcp
-from .srtp import MAX_PACKET
 
-_BATCH = 64  # datagrams read before other work of the loop gets its turn
+_BATCHES = 8  # read before other work of the loop gets its turn
 _SOCKET_BUFFER = 4 << 20
 _MAX_ADDRESSES = 16  # a peer's candidate pairs; more of them is a peer that roams or plays
+_BUSY = 2000
+"""Datagrams a second above which waking up for each costs more than it gains."""
+_RATE_INTERVAL = 0.25
+_COALESCE = 0.004
+"""Seconds between two reads while busy: far below what anybody hears, far above what a wake-up costs."""
 
 _log = logging.getLogger(__name__)
 
@@ -53,6 +64,27 @@ OnCheck = Callable[[bytes, Address, float], None]
 Sink = Callable[[Kind, bytes, Address, float], None]
 
 
+@dataclass(slots=True, eq=False)
+class Inlet:
+    """Where a peer's media goes once it has keys: ``take(received, at, size, now)`` gets each decrypted packet.
+
+    ``context`` is libsrtp's session. ``bytes_left`` bounds what is decrypted for this peer; whoever owns the inlet
+    refills it.
+    """
+
+    context: Any
+    take: Callable[[Memory, int, int, float], None]
+    bytes_left: int
+
+
+@dataclass(slots=True, eq=False)
+class _Door:
+    sink: Sink
+    source: Address
+    inlet: Inlet | None
+    heard_at: float = float("-inf")
+
+
 class Wire:
     """A bound socket. ``on_check(datagram, source, now)`` gets every STUN datagram, sinks what follows a good one."""
 
@@ -63,80 +95,192 @@ class Wire:
         on_check: OnCheck,
         counters: Counter[str],
         clock: Callable[[], float] = time.monotonic,
+        *,
+        way: Way | None = None,
+        on_batch: Callable[[], None] = lambda: None,
+        find: Callable[[str], WayOut | None] = lambda _transport: None,
     ) -> None:
+        """Bind; ``on_batch`` is called after each batch, before what it led to is sent; ``find`` is
+        :class:`Outbox`'s.
+
+        ``listen`` with a colon is IPv6, and ``::`` takes IPv4 as well. Raises :class:`OSError`.
+        """
         self._on_check = on_check
+        self._on_batch = on_batch
         self._clock = clock
         self._counters = counters
-        self._sinks: dict[Address, Sink] = {}
-        self._addresses: dict[Sink, dict[Address, None]] = {}
-        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._doors: dict[bytes, _Door] = {}
+        self._names_of: dict[Sink, dict[bytes, None]] = {}
+        self._inlets: dict[Sink, Inlet] = {}
+        family = socket.AF_INET6 if ":" in listen else socket.AF_INET
+        self._socket = socket.socket(family, socket.SOCK_DGRAM)
         self._socket.setblocking(False)
+        if family == socket.AF_INET6:
+            self._socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _SOCKET_BUFFER)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SOCKET_BUFFER)
         self._socket.bind((listen, port))
         self.port: int = self._socket.getsockname()[1]
-        asyncio.get_running_loop().add_reader(self._socket, self._readable)
+        self._names = Names(family)
+        self._received = Received(self._names)
+        self._way = way or best_way(self._socket)
+        self.outbox = Outbox(self._socket, self._names, counters, find, way=self._way)
+        self._rate_since = clock()
+        self._rate_count = 0
+        self._busy = False
+        self._timer: asyncio.TimerHandle | None = None
+        self._loop = asyncio.get_running_loop()
+        self._loop.add_reader(self._socket, self._readable)
 
     def close(self) -> None:
         """Stop reading and close the socket."""
-        asyncio.get_running_loop().remove_reader(self._socket)
+        if self._timer is not None:
+            self._timer.cancel()
+        self._loop.remove_reader(self._socket)
         self._socket.close()
 
     def admit(self, source: Address, sink: Sink) -> None:
         """Deliver datagrams from ``source`` to ``sink``: it has passed a check there."""
-        if self._sinks.get(source) == sink:
-            return
-        before = self._sinks.get(source)
+        name = self._names.pack(source)
+        before = self._doors.get(name)
         if before is not None:
-            self._addresses[before].pop(source, None)
-        known = self._addresses.setdefault(sink, {})
+            if before.sink == sink:
+                return
+            self._names_of[before.sink].pop(name, None)
+        known = self._names_of.setdefault(sink, {})
         if len(known) >= _MAX_ADDRESSES:
             oldest = next(iter(known))
-            del known[oldest], self._sinks[oldest]
-        known[source] = None
-        self._sinks[source] = sink
+            del known[oldest], self._doors[oldest]
+        known[name] = None
+        self._doors[name] = _Door(sink, source, self._inlets.get(sink))
+
+    def open_inlet(self, sink: Sink, inlet: Inlet) -> None:
+        """Hand the media of a sink's sources to ``inlet`` from now on."""
+        self._inlets[sink] = inlet
+        for name in self._names_of.get(sink, {}):
+            self._doors[name].inlet = inlet
 
     def dismiss(self, sink: Sink) -> None:
         """Deliver nothing more to ``sink``."""
-        for source in self._addresses.pop(sink, {}):
-            del self._sinks[source]
+        self._inlets.pop(sink, None)
+        for name in self._names_of.pop(sink, {}):
+            self._doors.pop(name).inlet = None
+
+    def heard_at(self, source: Address) -> float:
+        """Return when media from ``source`` last went through its inlet; minus infinity if never."""
+        door = self._doors.get(self._names.pack(source))
+        return door.heard_at if door is not None else float("-inf")
+
+    def single(self) -> Single:
+        """Return memory for a packet that came another way, to be spread like one that came through the socket."""
+        return Single(self._names)
+
+    def destination(self, address: Address) -> Destination:
+        """Return a destination for :attr:`outbox`. Raises :class:`OSError` for an address of another family."""
+        return Destination(self._names, address)
 
     def send(self, datagram: bytes, address: Address) -> None:
         """Send at once or not at all: a queue would only turn loss into delay."""
         try:
-            self._socket.sendto(datagram, address)
+            self._socket.sendto(datagram, self._names.target(self._names.pack(address)))
         except BlockingIOError:
             self._counters["send_buffer_full"] += 1
         except OSError:
             self._counters["send_failed"] += 1  # an unreachable peer; consent expiry ends it
 
+    # -- when to read
+
     def _readable(self) -> None:
-        now = self._clock()
-        for _ in range(_BATCH):
+        if not self._busy:
+            self._drain()
+            return
+        self._loop.remove_reader(self._socket)
+        self._timer = self._loop.call_later(_COALESCE, self._poll)
+
+    def _poll(self) -> None:
+        if self._drain():
+            self._timer = self._loop.call_later(_COALESCE, self._poll)
+        else:
+            self._timer = None
+            self._loop.add_reader(self._socket, self._readable)
+
+    def _measure(self, count: int, now: float) -> None:
+        self._rate_count += count
+        elapsed = now - self._rate_since
+        if elapsed >= _RATE_INTERVAL:
+            self._busy = self._rate_count > _BUSY * elapsed
+            self._rate_count, self._rate_since = 0, now
+
+    def _drain(self) -> int:
+        total = 0
+        for _ in range(_BATCHES):
             try:
-                datagram, source = self._socket.recvfrom(MAX_PACKET + 1)
+                names = self._received.receive(self._socket, batched=self._way is not Way.SINGLY)
             except BlockingIOError:
-                return
+                break
             except OSError:
                 self._counters["receive_failed"] += 1  # an ICMP error of an earlier send
                 continue
+            now = self._clock()
+            total += len(names)
+            self._take(names, now)
+            self._on_batch()
+            self.outbox.flush()
+            self._measure(len(names), now)
+            if len(names) < RECEIVE_SLOTS:
+                break
+        return total
+
+    # -- what to do with it
+
+    def _take(self, names: list[bytes], now: float) -> None:
+        """Hand on one batch. This is the hot loop: one look-up and one decryption before the router sees a packet."""
+        received, doors, unprotect = self._received, self._doors, lib.srtp_unprotect
+        view, lengths = received.bytes, received.lengths
+        packets, length_pointers = received.packets, received.length_pointers
+        taken = strangers = refused = 0
+        for place, name in enumerate(names):
             try:
-                self._deliver(datagram, source, now)
+                at = place * SLOT + HEADROOM
+                if 127 < view[at] < 192 and not 63 < view[at + 1] & 0x7F < 96:
+                    door = doors.get(name)
+                    if door is None:
+                        strangers += 1
+                        continue
+                    inlet = door.inlet
+                    if inlet is not None:
+                        inlet.bytes_left -= lengths[place]
+                        if inlet.bytes_left < 0:
+                            self._counters["over_budget"] += 1
+                        elif unprotect(inlet.context, packets[place], length_pointers[place]):
+                            refused += 1
+                        else:
+                            taken += 1
+                            door.heard_at = now
+                            inlet.take(received, at, lengths[place], now)
+                        continue
+                self._deliver(bytes(view[at : at + lengths[place]]), name, now)
             except Exception:
                 # The last belt: whatever one peer's packet does, the others' packets behind it are still read.
                 self._counters["packet_errors"] += 1
                 _log.exception("a packet broke its handler")
+        counters = self._counters
+        counters["datagrams_in"] += len(names)
+        counters["rtp_in"] += taken
+        if strangers:
+            counters["dropped_stranger"] += strangers
+        if refused:
+            counters["srtp_refused"] += refused
 
-    def _deliver(self, datagram: bytes, source: Address, now: float) -> None:
-        self._counters["datagrams_in"] += 1
+    def _deliver(self, datagram: bytes, name: bytes, now: float) -> None:
         kind = classify(datagram)
         if kind is Kind.STUN:
-            self._on_check(datagram, source, now)
+            self._on_check(datagram, self._names.unpack(name), now)
             return
-        sink = self._sinks.get(source)
-        if sink is None:
+        door = self._doors.get(name)
+        if door is None:
             self._counters["dropped_stranger"] += 1
         elif kind is Kind.OTHER:
             self._counters["dropped_unknown"] += 1
         else:
-            sink(kind, datagram, source, now)
+            door.sink(kind, datagram, door.source, now)

@@ -22,6 +22,7 @@ from server.serving import SAY_DRAINING
 from signaling import tickets
 from signaling.errors import TEXTS
 from signaling.gateway import Gateway
+from signaling.turn import Turn
 
 ANSWER_S = 2.0
 
@@ -70,6 +71,7 @@ def compose(app: web.Application) -> None:
         origins=settings.origins | settings.call_hosts,
         address=client_address,
         default_language=settings.default_language,
+        turn=Turn(tuple(settings.turn_urls), settings.turn_secret.get_secret_value()),
     )
     gateway.attach(app)
     app[MEDIA_ALIVE] = media_alive

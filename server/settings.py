@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import re
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
@@ -21,6 +22,9 @@ from pydantic_settings import (
 ROOT = Path(__file__).resolve().parent.parent
 CONFIG_VARIABLE = "PORUCH_CONFIG"
 DEFAULT_CONFIG = Path("/etc/poruch/poruch.toml")
+
+_RELAY = re.compile(r"turns?:(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+)(:[0-9]{1,5})?(\?transport=(udp|tcp))?")
+"""A relay's address (RFC 7065)."""
 
 Words = Annotated[list[str], NoDecode]
 """A list that the environment writes with commas."""
@@ -64,13 +68,27 @@ class Settings(BaseSettings):
     behind_proxy: int = Field(
         0, ge=0, le=8, description="Number of your reverse proxies in front, each setting X-Forwarded-For; 0 is none."
     )
-    media_listen: str = Field("0.0.0.0", description="Address that sound and picture (UDP) arrive on.")  # noqa: S104 - media must reach people
+    media_listen: str = Field(
+        "::", description="Address that sound and picture arrive on; :: is every one, 0.0.0.0 every one of IPv4."
+    )
     media_port: int = Field(
-        0, ge=0, le=65535, description="UDP port of the first media worker, the next takes the next; 0 takes free ones."
+        0,
+        ge=0,
+        le=65535,
+        description="Port (UDP, TCP) of the first media worker, the next takes the next; 0 takes free ones.",
     )
     media_announced: Words = Field(
         [],
         description="IP addresses that browsers are told for media, with commas between; empty means this machine's.",
+    )
+    media_tcp: bool = Field(
+        True, description="Sound and picture over TCP as well, on the same port numbers, for networks that block UDP."
+    )
+    turn_urls: Words = Field(
+        [], description="Addresses of your TURN relay, like turn:relay.example.org:3478, with commas between."
+    )
+    turn_secret: SecretStr = Field(
+        SecretStr(""), description="The secret that the relay shares with this server (coturn: static-auth-secret)."
     )
     media_workers: int = Field(1, ge=1, le=256, description="Number of media worker processes, about one per core.")
     organisation: str = Field("Поруч", min_length=1, max_length=120, description="Name of the organisation on pages.")
@@ -118,7 +136,9 @@ class Settings(BaseSettings):
         del dotenv_settings, file_secret_settings
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, config_file())
 
-    @field_validator("other_origins", "client_origins", "media_announced", "languages", "witnesses", mode="before")
+    @field_validator(
+        "other_origins", "client_origins", "media_announced", "turn_urls", "languages", "witnesses", mode="before"
+    )
     @classmethod
     def _split(cls, value: Any) -> Any:
         return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
@@ -151,6 +171,14 @@ class Settings(BaseSettings):
     def _are_addresses(cls, value: list[str]) -> list[str]:
         return [str(ipaddress.ip_address(each)) for each in value]
 
+    @field_validator("turn_urls")
+    @classmethod
+    def _are_relays(cls, value: list[str]) -> list[str]:
+        for each in value:
+            if not _RELAY.fullmatch(each):
+                raise ValueError(f"“{each}” is not an address like turn:relay.example.org:3478?transport=udp")
+        return value
+
     @field_validator("time_zone")
     @classmethod
     def _is_zone(cls, value: str) -> str:
@@ -166,6 +194,8 @@ class Settings(BaseSettings):
             raise ValueError(f"default_language “{self.default_language}” is not one of languages")
         if (self.tls_cert is None) != (self.tls_key is None):
             raise ValueError("tls_cert and tls_key belong together: set both or neither")
+        if bool(self.turn_urls) != bool(self.turn_secret.get_secret_value()):
+            raise ValueError("turn_urls and turn_secret belong together: set both or neither")
         if self.media_port and self.media_port + self.media_workers - 1 > 65535:
             raise ValueError("media_port plus media_workers goes beyond port 65535")
         return self

@@ -29,6 +29,7 @@ from signaling.limits import Bucket, Buckets, Rate
 from signaling.machine import Decision, IllegalEvent, Machine, State
 from signaling.packets import BrowserPacket, WithoutRubbish
 from signaling.tickets import Kind, TicketError
+from signaling.turn import Turn
 from signaling.wire import Received, Sent
 
 PATH = "socket"
@@ -77,8 +78,10 @@ class Gateway:
         origins: frozenset[str] = frozenset(),
         address: Address = remote_address,
         default_language: str = "uk",
+        turn: Turn | None = None,
     ) -> None:
         """``key`` is ``Secrets.derive(tickets.KEY_PURPOSE)``; pages of ``origins`` or of our own host may connect."""
+        self._turn = turn or Turn()
         self._rooms = rooms
         self._key = key
         self._text = text
@@ -263,6 +266,8 @@ class Gateway:
                 reply = await self._groups.handle(name, connection.caller, message)
             else:
                 reply = await ACTIONS[name](self._rooms, connection.caller, message)
+                if name == "transport.create":
+                    reply = {**reply, "iceServers": self._turn.ice_servers(self._rooms.clock())}
         except BaseException:
             if machine.state is State.ENTERING:
                 machine.apply(Decision.REFUSED)

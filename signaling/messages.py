@@ -211,6 +211,7 @@ class Transport(Sent):
     id: Id
     iceParameters: Opaque  # noqa: N815 - as above
     iceCandidates: list[Opaque]  # noqa: N815 - as above
+    iceServers: list[Opaque]  # noqa: N815 - as above
     dtlsParameters: Opaque  # noqa: N815 - as above
 
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from media import ice, rtcp, rtp
+from media import ice, rtcp, rtp, vp8
+from media.batch import MAX_PACKET
 from media.parsing import ParseError
-from media.router import Router
 from media.wire import classify
+from tests.support.forwarded import Apart
 
 CORPORA = Path(__file__).resolve().parents[2].parent / "shared" / "conformance" / "rtc-corpora"
 FILES = sorted(path for path in CORPORA.glob("*/*") if path.is_file() and path.parent.name != "sdp")
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.skipif(not FILES, reason=f"the corpora are not beside t
 
 def read_rtp(data: bytes) -> None:
     packet = rtp.parse(data)
-    rtp.starts_vp8_key_frame(packet.payload)
+    vp8.starts_key_frame(packet.payload, 0, len(packet.payload))
     rtp.unwrap_retransmission(packet)
 
 
@@ -42,12 +42,14 @@ def test_every_file_is_read_or_refused_in_one_way(path: Path, parser: str) -> No
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.name}/{path.name}")
 def test_no_file_disturbs_a_room(path: Path) -> None:
-    router = Router(Counter())
+    apart = Apart()
+    router = apart.router
     router.open_link("up", "ann", "send")
-    data = path.read_bytes()
-    assert router.on_rtp("up", data, 0.0) == []
-    assert router.on_rtcp("up", data, 0.0) == []
-    assert router.tick(1.0) == []
+    data = path.read_bytes()[:MAX_PACKET]
+    assert apart.give("up", data, 0.0) == []
+    router.on_rtcp("up", data, 0.0)
+    router.tick(1.0)
+    assert router.take() == []
 
 
 @pytest.mark.parametrize(

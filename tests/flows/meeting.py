@@ -25,12 +25,17 @@ from rooms.service import Rooms
 from signaling import tickets
 from signaling.errors import english
 from signaling.gateway import Gateway
+from signaling.turn import Turn
 from tests.support.ledger import read_all
 from tests.unit.rooms.people import NOON, plan
 
 KEY = b"k" * 32
 PATIENCE_S = 10
-MEDIA = SimpleNamespace(media_listen="127.0.0.1", media_port=0, media_announced=["127.0.0.1"], media_workers=1)
+MEDIA = SimpleNamespace(
+    media_listen="127.0.0.1", media_port=0, media_announced=["127.0.0.1"], media_workers=1, media_tcp=True
+)
+
+RELAY = Turn(("turn:relay.example.org:3478",), "between us")
 
 
 @dataclass
@@ -176,7 +181,7 @@ class House:
             await connection.run_sync(Base.metadata.create_all)
         self.rooms = Rooms(self.database, self.pool, self._load, ended=self._ended, clock=self.clock, spool=self.spool)
         self.pool.on_event = self.rooms.on_media
-        self.gateway = Gateway(self.rooms, KEY, english, origins=self.origins, default_language="en")
+        self.gateway = Gateway(self.rooms, KEY, english, origins=self.origins, default_language="en", turn=RELAY)
         app = web.Application()
         self.gateway.attach(app)
         self.server = TestServer(app, host="127.0.0.1")

@@ -207,7 +207,8 @@ import asyncio, sys
 from types import SimpleNamespace
 from media.pool import MediaPool
 async def main():
-    pool = MediaPool(SimpleNamespace(media_listen="127.0.0.1", media_port=0, media_announced=[], media_workers=1))
+    settings = {"media_listen": "127.0.0.1", "media_port": 0, "media_announced": [], "media_workers": 1, "media_tcp": True}
+    pool = MediaPool(SimpleNamespace(**settings))
     await pool.start()
     (worker,) = await pool.stats()
     print(worker["pid"], flush=True)

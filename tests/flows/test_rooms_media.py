@@ -50,6 +50,13 @@ async def house(tmp_path: Path) -> AsyncIterator[House]:
     await database.close()
 
 
+async def test_browsers_are_told_of_the_relay_with_credentials_of_their_own(house: House) -> None:
+    manager, client = await together(house)
+    servers = [(await person.ask("transport.create", direction="send"))["iceServers"] for person in (manager, client)]
+    assert [server["urls"] for (server,) in servers] == [["turn:relay.example.org:3478"]] * 2
+    assert servers[0][0]["username"] != servers[1][0]["username"]
+
+
 async def together(house: House) -> tuple[Person, Person]:
     """The case manager and an admitted client."""
     manager = await house.come(MANAGER)

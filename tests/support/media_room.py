@@ -13,7 +13,14 @@ from tests.support.headless import Headless
 def settings(**changes: Any) -> SimpleNamespace:
     """Return what the pool reads of the server's settings: one worker on any port."""
     return SimpleNamespace(
-        **{"media_listen": "0.0.0.0", "media_port": 0, "media_announced": [], "media_workers": 1, **changes}
+        **{
+            "media_listen": "0.0.0.0",
+            "media_port": 0,
+            "media_announced": [],
+            "media_workers": 1,
+            "media_tcp": True,
+            **changes,
+        }
     )
 
 

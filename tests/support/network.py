@@ -7,11 +7,13 @@ machine's own address has to serve.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import socket
 import subprocess
 import threading
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
@@ -48,6 +50,27 @@ def enter() -> str:
             "or connect this machine to a network"
         )
     return address
+
+
+@contextlib.contextmanager
+def without(*what: str) -> Iterator[None]:
+    """Let packets of this kind (words of ``ip rule``: ``ipproto udp dport 4000``) go nowhere in the own network."""
+    if enter() != ADDRESS:
+        raise NoAddressError("only in a network of one's own may packets be stopped: run the tests as root")
+    _rules_before_local()
+    rule = ("pref", "10", *what, "blackhole")
+    subprocess.run(("ip", "rule", "add", *rule), check=True, capture_output=True)
+    try:
+        yield
+    finally:
+        subprocess.run(("ip", "rule", "del", *rule), check=True, capture_output=True)
+
+
+@cache
+def _rules_before_local() -> None:
+    """Move the table of own addresses behind the rules: it comes before all others otherwise."""
+    for command in ("ip rule add pref 100 lookup local", "ip rule del pref 0"):
+        subprocess.run(command.split(), check=True, capture_output=True)
 
 
 def _unshare() -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import struct
+from collections.abc import Iterable
 
 import pytest
 from hypothesis import given
@@ -11,9 +12,11 @@ from hypothesis import strategies as st
 from pylibsrtp import Policy
 
 from media import rtp
-from media.offsets import SequenceLane
-from media.serial import distance
+from media.layers import Layer
+from media.offsets import Lane, Shifts
+from media.ortc import read_rtp_parameters
 from media.srtp import SrtpKeys, SrtpSession, sessions
+from media.streams import Producer
 
 SSRC = 70001
 GCM = Policy.SRTP_PROFILE_AEAD_AES_256_GCM
@@ -30,101 +33,100 @@ def packet(sequence: int, payload: bytes = b"a" * 40) -> bytes:
     return rtp.build(marker=False, payload_type=101, sequence=sequence, timestamp=0, ssrc=SSRC, payload=payload)
 
 
+def a_layer() -> Layer:
+    codec = {"mimeType": "audio/opus", "payloadType": 111, "clockRate": 48000, "channels": 2}
+    incoming = read_rtp_parameters("audio", {"codecs": [codec], "encodings": [{"ssrc": 5}]})
+    return Producer("p", "ann", "up", "microphone", incoming, False, SSRC, SSRC + 1, "name").layers[0]
+
+
+LAYER = a_layer()
+
+
+def numbers(lane: Lane, indices: Iterable[int]) -> list[int]:
+    return [(index + lane.offset) % 65536 for index in indices]
+
+
 def test_it_begins_where_it_is_told() -> None:
-    lane = SequenceLane(5)
-    assert [lane.outgoing(each) for each in (60000, 60001, 60002)] == [5, 6, 7]
+    lane = Lane(5)
+    lane.begin(60000, LAYER)
+    assert numbers(lane, (60000, 60001, 60002)) == [5, 6, 7]
 
 
 def test_it_refuses_to_begin_where_a_receiver_could_guess_a_roll_over() -> None:
     with pytest.raises(ValueError, match="below 32768"):
-        SequenceLane(1 << 15)
-
-
-def test_it_keeps_the_publishers_gaps_and_reordering() -> None:
-    lane = SequenceLane(0)
-    assert [lane.outgoing(each) for each in (100, 103, 101, 104)] == [0, 3, 1, 4]
+        Lane(1 << 15)
 
 
 def test_it_continues_without_a_gap_after_a_pause() -> None:
-    lane = SequenceLane(0)
-    lane.outgoing(100)
-    lane.outgoing(101)
-    lane.realign()
-    assert lane.outgoing(40000) == 2
+    lane = Lane(0)
+    lane.begin(100, LAYER)
+    lane.end(101)
+    lane.begin(40000, LAYER)
+    assert numbers(lane, [40000]) == [2]
 
 
-def test_it_drops_packets_from_before_the_pause() -> None:
-    lane = SequenceLane(0)
-    lane.outgoing(100)
-    lane.realign()
-    lane.outgoing(200)
-    assert lane.outgoing(199) is None
+def test_packets_from_before_the_pause_are_not_its_own() -> None:
+    lane = Lane(0)
+    assert not lane.covers(1)
+    lane.begin(100, LAYER)
+    lane.end(100)
+    lane.begin(200, LAYER)
+    assert [lane.covers(index) for index in (199, 200, 201)] == [False, True, True]
 
 
-def test_it_closes_a_gap_of_the_publishers_own() -> None:
-    lane = SequenceLane(0)
-    lane.outgoing(100)
-    assert lane.outgoing(20100) == 1
-
-
-def test_it_goes_round_the_clock_many_times() -> None:
-    lane = SequenceLane(0)
-    for step in range(200_000):
-        assert lane.outgoing((60000 + step) % 65536) == step % 65536
-
-
-def test_it_maps_a_subscribers_number_back() -> None:
-    lane = SequenceLane(0)
-    assert lane.incoming(0) is None
-    lane.outgoing(100)
-    lane.realign()
-    assert lane.incoming(0) is None
-    lane.outgoing(200)
-    lane.outgoing(202)
-    assert (lane.incoming(1), lane.incoming(2), lane.incoming(3)) == (200, 201, 202)
-    assert lane.incoming(0) is None
-    assert lane.incoming(4) is None
+def test_it_maps_a_subscribers_number_back_also_from_before_a_switch() -> None:
+    lane, other = Lane(0), a_layer()
+    assert lane.find(0, None) is None
+    lane.begin(100, LAYER)
+    lane.end(101)
+    shifts = Shifts(time=1, picture=2, level=3)
+    lane.begin(200, other, shifts)
+    found = [lane.find(number, 202) for number in (0, 1, 2, 4)]
+    assert [(each[0].layer, each[1], each[0].shifts) for each in found if each] == [
+        (LAYER, 100, Shifts()),
+        (LAYER, 101, Shifts()),
+        (other, 200, shifts),
+        (other, 202, shifts),
+    ]
+    assert lane.find(5, 202) is None
+    assert lane.find(65535, 202) is None
 
 
 def test_it_numbers_retransmissions_by_themselves() -> None:
-    lane = SequenceLane(9)
+    lane = Lane(9)
     assert [lane.next_retransmission() for _ in range(3)] == [9, 10, 11]
 
 
-@given(st.integers(0, 0x7FFF), st.lists(st.one_of(st.none(), st.integers(1, 70000)), max_size=60))
-def test_a_new_number_is_always_ahead_of_every_earlier_one(first: int, steps: list[int | None]) -> None:
-    """None is a pause, a number is a step of the publisher's sequence."""
-    lane, sequence, last = SequenceLane(first), 0, None
-    for step in steps:
-        if step is None:
-            lane.realign()
-            continue
-        sequence = (sequence + step) % 65536
-        sent = lane.outgoing(sequence)
-        if sent is not None and last is not None and sent != last:
-            assert distance(sent, last) > -(1 << 13)
-        last = sent if sent is not None and (last is None or distance(sent, last) > 0) else last
+@given(st.integers(0, 0x7FFF), st.lists(st.tuples(st.integers(1, 300), st.integers(1, 200_000)), max_size=40))
+def test_every_packet_of_every_run_has_a_number_of_its_own(first: int, runs: list[tuple[int, int]]) -> None:
+    """Each run is (packets, distance to the next run in the layer's own numbers)."""
+    lane, index, sent = Lane(first), 1, []
+    for length, distance in runs:
+        lane.begin(index, LAYER)
+        sent += [each + lane.offset for each in range(index, index + length)]
+        lane.end(index + length - 1)
+        index += length + distance
+    assert sent == list(range(first, first + len(sent)))
 
 
 @pytest.mark.parametrize("gap", [20_000, 32_768, 40_000, 48_000, 65_535, 65_536, 65_537, 131_072])
 @pytest.mark.parametrize("lossy", [False, True])
 def test_a_subscriber_decrypts_everything_after_a_gap_and_no_nonce_repeats(gap: int, lossy: bool) -> None:
     sending, receiving = pair()
-    lane, sequence = SequenceLane(SSRC & 0x3FFF), 65_000
+    lane, sequence = Lane(SSRC & 0x3FFF), 65_000
     sent: set[bytes] = set()
     for _ in range(4):
-        lane.realign()
+        lane.begin(sequence, LAYER)
         for _ in range(300):
-            number = lane.outgoing(sequence)
-            assert number is not None
-            data = sending.protect_rtp(packet(number))
+            data = sending.protect_rtp(packet((sequence + lane.offset) % 65536))
             assert data is not None
             assert data[12:] not in sent  # one plaintext under two equal nonces would give equal ciphertexts
             sent.add(data[12:])
             if not (lossy and sequence % 7 == 0):
                 assert receiving.unprotect_rtp(data) is not None
-            sequence = (sequence + 1) % 65536
-        sequence = (sequence + gap) % 65536
+            sequence += 1
+        lane.end(sequence - 1)
+        sequence += gap
 
 
 def test_the_same_number_is_never_encrypted_twice() -> None:

@@ -75,16 +75,17 @@ def test_it_reads_a_video_publisher() -> None:
         payload_type=96,
         clock_rate=90000,
         rtx_payload_type=97,
-        ssrc=1234567,
-        rtx_ssrc=7654321,
+        encodings=(ortc.Encoding("", 1234567, 7654321),),
         mid_id=9,
+        rid_id=0,
+        repaired_rid_id=0,
         transport_cc_id=3,
     )
 
 
 def test_it_reads_an_audio_publisher() -> None:
     incoming = ortc.read_rtp_parameters("audio", AUDIO)
-    assert (incoming.payload_type, incoming.ssrc, incoming.rtx_ssrc, incoming.mid_id) == (111, 99999, None, 0)
+    assert (incoming.payload_type, incoming.encodings, incoming.mid_id) == (111, (ortc.Encoding("", 99999, None),), 0)
 
 
 @pytest.mark.parametrize(

@@ -58,7 +58,7 @@ def test_it_asks_a_few_times_and_gives_up() -> None:
 
 def test_it_leaves_a_long_gap_to_a_key_frame() -> None:
     seen = reception(1)
-    assert seen.arrived(5000, 0, 0.0) == []
+    assert not seen.arrived(5000, 0, 0.0)
     assert seen.overdue(10.0) == []
 
 

@@ -9,8 +9,11 @@ import pytest
 
 from media import ortc, rtcp, rtp
 from media.control import MediaError
-from media.router import MAX_PRODUCERS, Outgoing, Router
-from media.streams import KEY_FRAME_INTERVAL, RETRANSMISSIONS_PER_TICK
+from media.forward import Outgoing
+from media.layers import KEY_FRAME_INTERVAL
+from media.router import MAX_PRODUCERS
+from media.streams import RETRANSMISSIONS_PER_TICK
+from tests.support.forwarded import Apart
 
 KEY = b"\x10\x00" + b"key frame"
 DELTA = b"\x10\x01" + b"delta"
@@ -38,9 +41,10 @@ def parameters(kind: str, ssrc: int = 0, mid: str = "0") -> dict[str, Any]:
 class Room:
     """A router with one publisher, ``ann``, and any number of subscribers."""
 
-    def __init__(self) -> None:
-        self.counters: Counter[str] = Counter()
-        self.router = Router(self.counters)
+    def __init__(self, *, direct: bool) -> None:
+        self.direct = direct
+        self._apart = Apart()
+        self.router, self.counters = self._apart.router, self._apart.counters
         self.router.open_link("up", "ann", "send")
         self.camera = self.publish("video", "camera")
 
@@ -50,21 +54,33 @@ class Room:
     def subscribe(self, peer: str, producer: str | None = None) -> dict[str, Any]:
         if f"down-{peer}" not in self.router._links:
             self.router.open_link(f"down-{peer}", peer, "recv")
+            self.router.link_direct(f"down-{peer}", direct=self.direct)
         offer = self.router.create_consumer(peer, f"down-{peer}", producer or self.camera)
         self.router.pause_consumer(offer["id"], paused=False)
         return offer
 
     def send(self, sequence: int, payload: bytes = DELTA, now: float = 0.0, **more: Any) -> list[Outgoing]:
         values = {"marker": False, "payload_type": 96, "timestamp": 3000, "ssrc": CAMERA, **more}
-        return self.router.on_rtp("up", rtp.build(sequence=sequence, payload=payload, **values), now)
+        return self.give(rtp.build(sequence=sequence, payload=payload, **values), now)
+
+    def give(self, packet: bytes, now: float = 0.0, transport: str = "up") -> list[Outgoing]:
+        return self._apart.give(transport, packet, now)
+
+    def tick(self, now: float) -> list[Outgoing]:
+        self.router.tick(now)
+        return self.router.take()
 
     def feed_back(self, peer: str, packet: bytes, now: float = 0.0) -> list[Outgoing]:
-        return self.router.on_rtcp(f"down-{peer}", packet, now)
+        return self.report(f"down-{peer}", packet, now)
+
+    def report(self, transport: str, packet: bytes, now: float = 0.0) -> list[Outgoing]:
+        self.router.on_rtcp(transport, packet, now)
+        return self.router.take()
 
 
-@pytest.fixture
-def room() -> Room:
-    return Room()
+@pytest.fixture(params=[True, False], ids=["side-by-side", "one-by-one"])
+def room(request: pytest.FixtureRequest) -> Room:
+    return Room(direct=request.param)
 
 
 def media(outgoing: list[Outgoing]) -> list[rtp.RtpPacket]:
@@ -111,7 +127,7 @@ def test_a_subscriber_begins_anew_once_its_handshake_has_ended(room: Room) -> No
     room.send(500, KEY)
     room.router.link_ready("down-bob")
     assert media(room.send(501)) == []
-    assert requests(room.router.tick(0.0)) == 1
+    assert requests(room.tick(0.0)) == 1
     assert len(media(room.send(502, KEY))) == 1
 
 
@@ -147,10 +163,20 @@ def test_numbers_continue_after_every_kind_of_pause(room: Room, gap: int, way: s
         room.router.pause_producer(room.camera, paused=False)
     else:
         room.router.pause(paused=False)
-    sequence = (500 + gap) % 65536
+    for passed in range(0, gap, 5000):
+        assert media(room.send((502 + passed) % 65536)) == []
+    sequence = (502 + gap) % 65536
     assert media(room.send(sequence)) == []
     after = media(room.send((sequence + 1) % 65536, KEY))[0]
     assert after.sequence == before.sequence + 1
+
+
+@pytest.mark.parametrize("jump", [9000, 30_000, 40_000, 60_000])
+def test_a_publishers_own_jump_is_closed(room: Room, jump: int) -> None:
+    room.subscribe("bob")
+    before = media(room.send(500, KEY))[0]
+    after = [media(room.send((500 + jump + step) % 65536))[0] for step in range(2)]
+    assert [each.sequence - before.sequence for each in after] == [1, 2]
 
 
 def test_a_reopened_consumer_is_a_stream_that_this_transport_never_had(room: Room) -> None:
@@ -180,7 +206,7 @@ def test_a_paused_room_keeps_each_consumers_own_pause(room: Room) -> None:
 def test_padding_is_not_passed_on(room: Room) -> None:
     room.subscribe("bob")
     packet = rtp.build(marker=False, payload_type=96, sequence=1, timestamp=0, ssrc=CAMERA, payload=KEY + b"\0\0\3")
-    (sent,) = room.router.on_rtp("up", b"\xa0" + packet[1:], 0.0)
+    (sent,) = room.give(b"\xa0" + packet[1:], 0.0)
     assert rtp.parse(sent.packet).payload == KEY
 
 
@@ -189,7 +215,7 @@ def test_padding_is_not_passed_on(room: Room) -> None:
 
 def test_a_malformed_extension_is_counted_and_closes_nothing(room: Room) -> None:
     room.subscribe("bob")
-    assert room.router.on_rtp("up", bytes.fromhex("90600001 00000000 000003e9 bede0001 17616161"), 0.0) == []
+    assert room.give(bytes.fromhex("90600001 00000000 000003e9 bede0001 17616161"), 0.0) == []
     assert room.counters["rtp_malformed"] == 1
     assert len(media(room.send(500, KEY))) == 1
 
@@ -197,16 +223,16 @@ def test_a_malformed_extension_is_counted_and_closes_nothing(room: Room) -> None
 def test_unknown_streams_and_payload_types_are_counted(room: Room) -> None:
     assert room.send(1, ssrc=5) == []
     assert room.send(1, payload_type=50) == []
-    assert room.router.on_rtp("nowhere", b"", 0.0) == []
-    assert room.router.on_rtcp("nowhere", b"", 0.0) == []
-    assert room.router.on_rtcp("up", b"\x80", 0.0) == []
+    assert room.give(b"", 0.0, "nowhere") == []
+    assert room.report("nowhere", b"", 0.0) == []
+    assert room.report("up", b"\x80", 0.0) == []
     assert room.counters == Counter(rtp_unknown_ssrc=1, rtp_unknown_payload_type=1, rtp_unexpected=1, rtcp_malformed=1)
 
 
 def test_a_receiving_transport_cannot_publish(room: Room) -> None:
     room.subscribe("bob")
     packet = rtp.build(marker=False, payload_type=96, sequence=1, timestamp=0, ssrc=CAMERA, payload=KEY)
-    assert room.router.on_rtp("down-bob", packet, 0.0) == []
+    assert room.give(packet, 0.0, "down-bob") == []
 
 
 # -- a publisher whose SSRC was not signalled, or changes
@@ -222,8 +248,8 @@ def with_mid(sequence: int, ssrc: int, payload: bytes, payload_type: int = 96) -
 def test_it_follows_a_publisher_to_a_new_ssrc_without_a_gap(room: Room) -> None:
     room.subscribe("bob")
     before = media(room.send(500, KEY))[0]
-    assert media(room.router.on_rtp("up", with_mid(9000, 77, DELTA), 0.0)) == []
-    after = media(room.router.on_rtp("up", with_mid(9001, 77, KEY), 0.0))[0]
+    assert media(room.give(with_mid(9000, 77, DELTA), 0.0)) == []
+    after = media(room.give(with_mid(9001, 77, KEY), 0.0))[0]
     assert (after.sequence, after.ssrc) == (before.sequence + 1, before.ssrc)
     assert len(media(room.send(9002, ssrc=77))) == 1
     assert room.send(501) == []
@@ -234,7 +260,7 @@ def test_it_learns_the_ssrc_of_retransmissions(room: Room) -> None:
     room.send(500, KEY)
     room.send(502)
     lost = (501).to_bytes(2, "big") + DELTA
-    (sent,) = media(room.router.on_rtp("up", with_mid(1, 78, lost, payload_type=97), 0.0))
+    (sent,) = media(room.give(with_mid(1, 78, lost, payload_type=97), 0.0))
     assert sent.payload == DELTA
 
 
@@ -278,7 +304,7 @@ def test_retransmissions_are_bounded_in_each_interval(room: Room) -> None:
     nack = rtcp.build_nack(1, encoding(offer)["ssrc"], [first.sequence])
     sent = [len(room.feed_back("bob", nack)) for _ in range(RETRANSMISSIONS_PER_TICK + 5)]
     assert sum(sent) == RETRANSMISSIONS_PER_TICK
-    room.router.tick(1.0)
+    room.tick(1.0)
     assert len(room.feed_back("bob", nack)) == 1
 
 
@@ -298,32 +324,32 @@ def requests(outgoing: list[Outgoing]) -> int:
 
 def test_a_resume_asks_for_a_key_frame_until_one_comes(room: Room) -> None:
     room.subscribe("bob")
-    assert requests(room.router.tick(0.0)) == 1
-    assert requests(room.router.tick(KEY_FRAME_INTERVAL / 2)) == 0
-    assert requests(room.router.tick(KEY_FRAME_INTERVAL)) == 1
+    assert requests(room.tick(0.0)) == 1
+    assert requests(room.tick(KEY_FRAME_INTERVAL / 2)) == 0
+    assert requests(room.tick(KEY_FRAME_INTERVAL)) == 1
     room.send(500, KEY)
-    assert requests(room.router.tick(3 * KEY_FRAME_INTERVAL)) == 1
-    assert requests(room.router.tick(5 * KEY_FRAME_INTERVAL)) == 0
+    assert requests(room.tick(3 * KEY_FRAME_INTERVAL)) == 1
+    assert requests(room.tick(5 * KEY_FRAME_INTERVAL)) == 0
 
 
 def test_many_requests_become_one(room: Room) -> None:
     offers = {peer: room.subscribe(peer) for peer in ("bob", "cec")}
-    room.router.tick(0.0)
+    room.tick(0.0)
     room.send(500, KEY)
-    room.router.tick(10.0)
+    room.tick(10.0)
     asked = 0
     for peer, offer in offers.items():
         for step in range(20):
             request = rtcp.build_picture_loss(1, encoding(offer)["ssrc"])
             asked += requests(room.feed_back(peer, request, 20.0 + step / 1000))
     assert asked == 1
-    assert requests(room.router.tick(20.0 + KEY_FRAME_INTERVAL + 0.1)) == 1
+    assert requests(room.tick(20.0 + KEY_FRAME_INTERVAL + 0.1)) == 1
 
 
 def test_nobody_asks_a_paused_publisher(room: Room) -> None:
     room.subscribe("bob")
     room.router.pause_producer(room.camera, paused=True)
-    assert requests(room.router.tick(0.0)) == 0
+    assert requests(room.tick(0.0)) == 0
 
 
 # -- reports
@@ -332,7 +358,7 @@ def test_nobody_asks_a_paused_publisher(room: Room) -> None:
 def test_a_publishers_clock_reaches_subscribers_under_the_canonical_name(room: Room) -> None:
     offer = room.subscribe("bob")
     report = rtcp.build_sender_report(rtcp.SenderReport(CAMERA, 1 << 33, 5, 6, 7), "theirs")
-    (sent,) = room.router.on_rtcp("up", report, 0.0)
+    (sent,) = room.report("up", report, 0.0)
     assert sent.transport == "down-bob"
     assert feedback([sent]) == [rtcp.SenderReport(encoding(offer)["ssrc"], 1 << 33, 5, 6, 7)]
     assert offer["rtpParameters"]["rtcp"]["cname"].encode() in sent.packet
@@ -347,11 +373,11 @@ def test_nobody_can_report_for_a_stream_of_somebody_else(room: Room) -> None:
 def test_the_publisher_gets_arrival_times_and_receiver_reports(room: Room) -> None:
     packet = rtp.build(marker=False, payload_type=96, sequence=1, timestamp=0, ssrc=CAMERA, payload=KEY)
     packet = b"\x90" + packet[1:12] + bytes.fromhex("bede0001 31000700") + packet[12:]
-    room.router.on_rtp("up", packet, 1.0)
-    kinds = [each.packet[1] for each in room.router.tick(1.05)]
+    room.give(packet, 1.0)
+    kinds = [each.packet[1] for each in room.tick(1.05)]
     assert kinds.count(rtcp.TRANSPORT_FEEDBACK) == 1
     assert kinds.count(rtcp.RECEIVER_REPORT) == 1
-    assert room.router.tick(1.1) == []
+    assert room.tick(1.1) == []
 
 
 # -- refusals and ends
@@ -414,4 +440,4 @@ def test_closing_a_transport_ends_what_it_carries(room: Room) -> None:
     assert room.router.close_link("down-bob") == []
     assert room.router.close_link("down-bob") == []
     assert room.router.size == Counter(producers=0, consumers=0)
-    assert room.router.tick(1.0) == []
+    assert room.tick(1.0) == []

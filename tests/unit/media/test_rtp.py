@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from media import rtp
+from media import rtp, vp8
 from media.parsing import ParseError
 
 HEADER = bytes.fromhex("80e40001 00000002 00000003")
@@ -71,7 +71,7 @@ def test_it_raises_nothing_but_parse_errors(data: bytes) -> None:
         packet = rtp.parse(data)
     except ParseError:
         return
-    rtp.starts_vp8_key_frame(packet.payload)
+    vp8.starts_key_frame(packet.payload, 0, len(packet.payload))
     rtp.unwrap_retransmission(packet)
 
 
@@ -103,13 +103,6 @@ def test_it_reads_what_it_builds(
     assert rtp.parse(built) == rtp.RtpPacket(marker, payload_type, sequence, timestamp, 7, extensions, payload)
 
 
-def test_it_readdresses_a_packet_and_leaves_the_rest() -> None:
-    packet = rtp.parse(HEADER + b"hello")
-    assert rtp.parse(rtp.readdressed(HEADER + b"hello", 0xABCD, 0x12345678)) == packet._replace(
-        sequence=0xABCD, ssrc=0x12345678
-    )
-
-
 def test_it_stamps_times_that_wrap_after_64_seconds() -> None:
     assert rtp.abs_send_time(1.5) == 0x60000
     assert rtp.abs_send_time(65.5) == rtp.abs_send_time(1.5)
@@ -133,7 +126,7 @@ def test_it_stamps_times_that_wrap_after_64_seconds() -> None:
     ],
 )
 def test_it_knows_where_a_vp8_key_frame_begins(payload: str, begins: bool) -> None:
-    assert rtp.starts_vp8_key_frame(bytes.fromhex(payload)) is begins
+    assert vp8.starts_key_frame(bytes.fromhex(payload), 0, len(bytes.fromhex(payload))) is begins
 
 
 def test_it_unwraps_retransmissions_and_ignores_probes() -> None:

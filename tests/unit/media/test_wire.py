@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from media.batch import BATCHED, MAX_PACKET, Way
 from media.ice import Address
-from media.srtp import MAX_PACKET
 from media.wire import Kind, Wire, classify
 
 
@@ -45,11 +45,11 @@ def test_it_sorts_anything(datagram: bytes) -> None:
 class Ends:
     """A wire that believes every check, and two sockets that talk to it."""
 
-    def __init__(self, near: socket.socket, far: socket.socket) -> None:
+    def __init__(self, near: socket.socket, far: socket.socket, *, way: Way) -> None:
         self.near, self.far = near, far
         self.counters: Counter[str] = Counter()
         self.got: asyncio.Queue[tuple[Kind, bytes]] = asyncio.Queue()
-        self.wire = Wire("127.0.0.1", 0, self._check, self.counters)
+        self.wire = Wire("127.0.0.1", 0, self._check, self.counters, way=way)
         for each in (near, far):
             each.connect(("127.0.0.1", self.wire.port))
 
@@ -69,9 +69,11 @@ def sockets() -> Iterator[tuple[socket.socket, socket.socket]]:
         yield near, far
 
 
-@pytest.fixture
-async def ends(sockets: tuple[socket.socket, socket.socket]) -> AsyncIterator[Ends]:
-    made = Ends(*sockets)
+@pytest.fixture(params=Way, ids=lambda way: way.name)
+async def ends(sockets: tuple[socket.socket, socket.socket], request: pytest.FixtureRequest) -> AsyncIterator[Ends]:
+    if request.param is not Way.SINGLY and not BATCHED:
+        pytest.skip("this system has no batched calls")
+    made = Ends(*sockets, way=request.param)
     yield made
     made.wire.close()
 
@@ -130,8 +132,8 @@ async def test_a_source_that_is_checked_elsewhere_moves_there(ends: Ends) -> Non
 async def test_a_peer_that_roams_keeps_its_last_addresses_only(ends: Ends) -> None:
     for port in range(1, 100):
         ends.wire.admit(("192.0.2.9", port), ends.sink)
-    assert len(ends.wire._sinks) == 16
-    assert ("192.0.2.9", 99) in ends.wire._sinks
+    assert len(ends.wire._doors) == 16
+    assert ends.wire._names.pack(("192.0.2.9", 99)) in ends.wire._doors
 
 
 async def test_an_unreachable_address_is_counted(ends: Ends) -> None:

@@ -1,0 +1,98 @@
+"""The media engine beside Janus: ``python -m bench.media [--only PART] [--repeats N]`` keeps bench/results/media.json.
+
+Same run, same machine, same cipher (AES-128-GCM), same people: every server gets the very same clients, is pinned to
+one core and is charged what the kernel's scheduler says. The clients run on the other core, in a network of their own.
+Each part can be measured alone; its figures replace those of its last time.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import platform
+import subprocess
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+from bench import media_cost
+from bench.media_cost import Figures, say
+from tests.support import network
+
+RESULTS = Path(__file__).resolve().parent / "results" / "media.json"
+
+Part = Callable[[str, argparse.Namespace], Awaitable[Figures]]
+
+
+async def _cost(address: str, wish: argparse.Namespace) -> Figures:
+    found = await media_cost.cost(
+        address, repeats=wish.repeats, seconds=wish.seconds, workloads=wish.workloads, names=wish.servers
+    )
+    return {"cost": found, **media_cost.ratios(found)}
+
+
+PARTS: dict[str, Part] = {"cost": _cost}
+
+
+def machine() -> Figures:
+    """Where and with what it was measured."""
+
+    def says(*command: str) -> str:
+        done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own words
+        return done.stdout.strip()
+
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    return {
+        "at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "processor": next((line.split(":")[1].strip() for line in lines if "model name" in line), ""),
+        "cores": os.cpu_count(),
+        "load_before": round(os.getloadavg()[0], 2),
+        "kernel": platform.release(),
+        "python": platform.python_version(),
+        "janus": says("dpkg-query", "-W", "-f", "${Version}", "janus"),
+        "srtp": "AEAD_AES_128_GCM",
+        "commit": says("git", "rev-parse", "--short", "HEAD"),
+    }
+
+
+def merge(old: Figures, new: Figures) -> Figures:
+    """``new`` over ``old``: what a shorter run did not measure stays, as it was."""
+    both = dict(old)
+    for name, value in new.items():
+        before = both.get(name)
+        both[name] = merge(before, value) if isinstance(before, dict) and isinstance(value, dict) else value
+    return both
+
+
+def _keep(found: Figures) -> None:
+    before: Figures = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    RESULTS.parent.mkdir(exist_ok=True)
+    RESULTS.write_text(json.dumps(merge(before, found), indent=1, ensure_ascii=False) + "\n")
+
+
+async def _measure(address: str, wish: argparse.Namespace) -> None:
+    for part in wish.only or PARTS:
+        about = machine()
+        found = await PARTS[part](address, wish)
+        say(json.dumps({name: value for name, value in found.items() if name != part}, indent=1))
+        if not wish.dry:
+            _keep({**found, "machine": {part: about}})
+
+
+def main() -> None:
+    """Measure, and write the results down."""
+    parser = argparse.ArgumentParser(description="The media engine beside Janus.")
+    parser.add_argument("--only", nargs="+", choices=tuple(PARTS), help="these parts instead of all")
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=5.0, help="length of one window")
+    parser.add_argument("--workloads", nargs="+", choices=tuple(media_cost.WORKLOADS), default=[*media_cost.WORKLOADS])
+    parser.add_argument("--servers", nargs="+", default=["poruch", "janus0", "janus1"])
+    parser.add_argument("--dry", action="store_true", help="print, and keep nothing")
+    wish = parser.parse_args()
+    asyncio.run(_measure(network.enter(), wish))
+
+
+if __name__ == "__main__":
+    main()

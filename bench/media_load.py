@@ -1,0 +1,377 @@
+"""The load: meetings whose people send sound and picture in real time, and who count what reaches them.
+
+Every person has a sending and a receiving peer connection, as in a browser. A publisher sends sender reports and
+answers requests for key frames; a subscriber sends receiver reports and an estimate every second. Packets carry their
+time of departure, and one in ``SAMPLE`` is decrypted again to read it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import heapq
+import os
+import random
+import struct
+import time
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bench.media_client import BATCH, KEEPALIVE_SECONDS, SLOT, ClientTransport, ffi, libc, srtp, srtp_ffi
+from media import rtcp
+from media.parsing import ParseError
+
+VIDEO_RATE, AUDIO_RATE = 30, 50
+VIDEO_PACKETS, VIDEO_BYTES, AUDIO_BYTES = 4, 1100, 80
+SAMPLE = 37
+DRAIN_SECONDS = 0.002
+REPORT_SECONDS = 1.0
+ESTIMATE_BPS = 50_000_000
+_HEADER = struct.Struct("!BBHII")
+_TIME = struct.Struct("!d")
+_STREAM_FIELDS = struct.Struct("!HI")
+_NTP_EPOCH = 2_208_988_800
+_KEY_START = bytes((0x10, 0x02, 0x00, 0x9D, 0x01, 0x2A, 0x80, 0x02, 0x68, 0x01))
+_DELTA_START = bytes((0x11, 0x02, 0x00)) + bytes(7)
+
+
+@dataclass(slots=True, eq=False)
+class Stream:
+    """One stream of a publisher. Extension ids are the publisher's own; 0 leaves one out."""
+
+    kind: str
+    ssrc: int
+    payload_type: int
+    abs_send_time_id: int = 2
+    transport_cc_id: int = 3
+    packets: int = VIDEO_PACKETS
+    fan: int = 0
+    sequence: int = field(default_factory=lambda: random.randrange(30000))  # noqa: S311 - no secret
+    timestamp: int = field(default_factory=lambda: random.randrange(1 << 31))  # noqa: S311 - no secret
+    picture: int = 0
+    key_frame: bool = True
+    sent: int = 0
+    octets: int = 0
+
+    @property
+    def period(self) -> float:
+        """Seconds between two frames."""
+        return 1 / (VIDEO_RATE if self.kind == "video" else AUDIO_RATE)
+
+    def extension(self, transport_sequence: int, now: float) -> bytes:
+        """The header extension block of the next packet."""
+        elements = b""
+        if self.abs_send_time_id:
+            stamp = int((now % 64) * (1 << 18)) & 0xFFFFFF
+            elements += bytes((self.abs_send_time_id << 4 | 2,)) + stamp.to_bytes(3, "big")
+        if self.transport_cc_id:
+            elements += bytes((self.transport_cc_id << 4 | 1,)) + transport_sequence.to_bytes(2, "big")
+        elements += bytes(-len(elements) % 4)
+        return struct.pack("!HH", 0xBEDE, len(elements) // 4) + elements
+
+
+@dataclass(eq=False)
+class Person:
+    """One member of a meeting: what they send over ``up`` and what comes in over ``down``."""
+
+    name: str
+    up: ClientTransport | None = None
+    down: ClientTransport | None = None
+    streams: list[Stream] = field(default_factory=list)
+    transport_sequence: int = 0
+    received: int = 0
+    highest: dict[int, int] = field(default_factory=dict)
+
+
+Room = list[Person]
+
+
+def people(rooms: int, size: int, publishers: int | None = None) -> list[Room]:
+    """Rooms of people without transports; ``publishers`` of each room's people send, all when None."""
+    made: list[Room] = []
+    for room in range(rooms):
+        members = [Person(f"r{room}p{place}") for place in range(size)]
+        sending = size if publishers is None else publishers
+        for place, person in enumerate(members[:sending]):
+            first = 1 + 1000 * (1 + room * size + place)
+            fan = sum(other is not person for other in members)
+            person.streams = [
+                Stream("audio", first, 111, packets=1, fan=fan),
+                Stream("video", first + 1, 96, fan=fan),
+            ]
+        made.append(members)
+    return made
+
+
+async def hang_up(rooms: Sequence[Room]) -> None:
+    """Close every transport of these people."""
+    for room in rooms:
+        for person in room:
+            for transport in (person.up, person.down):
+                if transport is not None:
+                    await transport.close()
+            person.up = person.down = None
+
+
+@contextlib.asynccontextmanager
+async def kept_alive(rooms: Sequence[Room]) -> AsyncIterator[None]:
+    """Keep up the consent of whoever is connected while others still connect."""
+
+    async def keep() -> None:
+        while True:
+            for room in rooms:
+                for person in room:
+                    for transport in (person.up, person.down):
+                        if transport is not None and transport.protect is not None:
+                            transport.keep_alive()
+            await asyncio.sleep(KEEPALIVE_SECONDS)
+
+    task = asyncio.create_task(keep())
+    try:
+        yield
+    finally:
+        task.cancel()
+
+
+class Batch:
+    """Message slots for recvmmsg or sendmmsg over connected sockets, in memory that libsrtp may work on."""
+
+    def __init__(self, count: int) -> None:
+        self.data = srtp_ffi.new("char[]", count * SLOT)
+        self.view = memoryview(srtp_ffi.buffer(self.data)).cast("B")
+        base = ffi.cast("char *", int(srtp_ffi.cast("uintptr_t", self.data)))
+        self.messages = ffi.new("struct mmsghdr[]", count)
+        self.vectors = ffi.new("struct iovec[]", count)
+        for place in range(count):
+            self.vectors[place].iov_base = base + place * SLOT
+            self.vectors[place].iov_len = SLOT
+            self.messages[place].msg_hdr.msg_iov = self.vectors + place
+            self.messages[place].msg_hdr.msg_iovlen = 1
+        # 64-byte mmsghdr: its msg_len is the fifteenth 32-bit word.
+        self.lengths = memoryview(ffi.buffer(self.messages)).cast("B").cast("I")[14::16]
+
+
+def process_seconds(pid: int) -> float:
+    """CPU seconds of all threads of a process, from the scheduler's own books."""
+    total = 0
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        try:
+            total += int((task / "schedstat").read_text().split()[0])
+        except (OSError, IndexError):
+            continue
+    return total / 1e9
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One window: packets a second, CPU and latency of the server, and how late the generator itself was."""
+
+    sent_per_s: float
+    forwarded_per_s: float
+    loss: float
+    cpu_us: float
+    cpu_share: float
+    latency_p50_ms: float
+    latency_p99_ms: float
+    late_ms: float
+    bad: int
+
+
+class Load:
+    """Sends and receives for the given rooms; ``run`` measures one window of the process ``pid``."""
+
+    def __init__(self) -> None:
+        self._in, self._out = Batch(BATCH), Batch(8)
+        self._length = srtp_ffi.new("int *")
+        self._plain = srtp_ffi.new("char[]", SLOT)
+        self._plain_view = memoryview(srtp_ffi.buffer(self._plain)).cast("B")
+        self._filler = os.urandom(SLOT)
+        self._latencies: list[float] = []
+        self._bad = 0
+        self._expected = 0
+        self._sent = 0
+
+    async def run(
+        self, rooms: Sequence[Room], pid: int, *, warm: float, seconds: float, idle: Sequence[Room] = ()
+    ) -> Measured:
+        """Run the rooms for ``warm`` and then measure ``seconds``; ``idle`` rooms only stay alive."""
+        members = [person for room in rooms for person in room]
+        others = [person for room in idle for person in room]
+        now = time.perf_counter()
+        due = [
+            (now + random.random() * stream.period, number, person, stream)  # noqa: S311 - only spreads the load
+            for number, (person, stream) in enumerate((p, s) for p in members for s in p.streams)
+        ]
+        heapq.heapify(due)
+        keep_alive, report, drain = now, now + REPORT_SECONDS, now
+        started = measured_from = now
+        late = 0.0
+        seconds_before = 0.0
+        counting = False
+        while True:
+            now = time.perf_counter()
+            if not counting and now - started >= warm:
+                self._drain(members)
+                counting, measured_from, late = True, now, 0.0
+                self._latencies, self._expected, self._sent, self._bad = [], 0, 0, 0
+                received_before = sum(person.received for person in members)
+                seconds_before = process_seconds(pid)
+            elif counting and now - measured_from >= seconds:
+                break
+            while due and due[0][0] <= now:
+                at, number, person, stream = due[0]
+                late = max(late, now - at)
+                self._frame(person, stream, now)
+                heapq.heapreplace(due, (at + stream.period, number, person, stream))
+            if now >= drain:
+                self._drain(members)
+                drain = time.perf_counter() + DRAIN_SECONDS
+            if now >= report:
+                self._report(members)
+                report += REPORT_SECONDS
+            if now >= keep_alive:
+                for person in (*members, *others):
+                    for transport in (person.up, person.down):
+                        if transport is not None:
+                            transport.keep_alive()
+                keep_alive += KEEPALIVE_SECONDS
+            await asyncio.sleep(0.0005)
+        used, lasted = process_seconds(pid) - seconds_before, time.perf_counter() - measured_from
+        await asyncio.sleep(0.1)
+        self._drain(members)
+        forwarded = sum(person.received for person in members) - received_before
+        latencies = sorted(self._latencies)
+        return Measured(
+            sent_per_s=self._sent / lasted,
+            forwarded_per_s=forwarded / lasted,
+            loss=max(0.0, 1 - forwarded / max(1, self._expected)),
+            cpu_us=1e6 * used / max(1, forwarded),
+            cpu_share=used / lasted,
+            latency_p50_ms=1e3 * latencies[len(latencies) // 2] if latencies else float("nan"),
+            latency_p99_ms=1e3 * latencies[int(len(latencies) * 0.99)] if latencies else float("nan"),
+            late_ms=1e3 * late,
+            bad=self._bad,
+        )
+
+    def _frame(self, person: Person, stream: Stream, now: float) -> None:
+        transport = person.up
+        if transport is None:
+            raise RuntimeError("a publisher without a transport")
+        video, out = stream.kind == "video", self._out
+        size = VIDEO_BYTES if video else AUDIO_BYTES
+        key, stream.key_frame = stream.key_frame and video, False
+        stream.picture = (stream.picture + 1) & 0x7FFF
+        for place in range(stream.packets):
+            last = place == stream.packets - 1
+            person.transport_sequence = (person.transport_sequence + 1) & 0xFFFF
+            stream.sequence = (stream.sequence + 1) & 0xFFFF
+            head = stream.extension(person.transport_sequence, now)
+            if video:
+                head += bytes((0x90 if place == 0 else 0x80, 0x80, 0x80 | stream.picture >> 8, stream.picture & 0xFF))
+                if place == 0:
+                    head += _KEY_START if key else _DELTA_START
+            at = place * SLOT
+            marker = 0x80 if video and last else 0
+            end = at + _HEADER.size + len(head) + size
+            out.view[at + _HEADER.size : end] = head + self._filler[:size]
+            _HEADER.pack_into(
+                out.view, at, 0x90, stream.payload_type | marker, stream.sequence, stream.timestamp, stream.ssrc
+            )
+            _TIME.pack_into(out.view, end - _TIME.size, time.perf_counter())
+            self._length[0] = end - at
+            if srtp.srtp_protect(transport.protect, out.data + at, self._length):
+                raise RuntimeError("the generator could not encrypt")
+            out.vectors[place].iov_len = self._length[0]
+        stream.timestamp = (stream.timestamp + (3000 if video else 960)) & 0xFFFFFFFF
+        sent = max(0, libc.sendmmsg(transport.fd, out.messages, stream.packets, 0))
+        stream.sent += sent
+        stream.octets += sent * size
+        self._sent += sent
+        self._expected += sent * stream.fan
+
+    def _drain(self, members: Sequence[Person]) -> None:
+        for person in members:
+            if person.down is not None:
+                self._drain_one(person, person.down, received=True)
+            if person.up is not None:
+                self._drain_one(person, person.up, received=False)
+
+    def _drain_one(self, person: Person, transport: ClientTransport, *, received: bool) -> None:
+        batch = self._in
+        view, lengths = batch.view, batch.lengths
+        while True:
+            count = libc.recvmmsg(transport.fd, batch.messages, BATCH, 0x40, ffi.NULL)  # MSG_DONTWAIT
+            for place in range(max(0, count)):
+                at = place * SLOT
+                first = view[at]
+                if not 128 <= first < 192:
+                    transport.take(bytes(view[at : at + lengths[place]]))
+                elif 63 < view[at + 1] & 0x7F < 96:
+                    if not received:
+                        self._answer(person, transport, at, lengths[place])
+                elif received:
+                    person.received += 1
+                    if person.received % SAMPLE == 0:
+                        self._look(person, transport, at, lengths[place])
+            if count < BATCH:
+                return
+
+    def _look(self, person: Person, transport: ClientTransport, at: int, size: int) -> None:
+        view = self._in.view
+        self._plain_view[:size] = view[at : at + size]
+        self._length[0] = size
+        if srtp.srtp_unprotect(transport.receive, self._plain, self._length):
+            self._bad += 1
+            return
+        size = self._length[0]
+        (left,) = _TIME.unpack_from(self._plain_view, size - _TIME.size)
+        self._latencies.append(time.perf_counter() - left)
+        sequence, ssrc = int.from_bytes(self._plain_view[2:4], "big"), int.from_bytes(self._plain_view[8:12], "big")
+        person.highest[ssrc] = sequence
+
+    def _answer(self, person: Person, transport: ClientTransport, at: int, size: int) -> None:
+        self._plain_view[:size] = self._in.view[at : at + size]
+        self._length[0] = size
+        if srtp.srtp_unprotect_rtcp(transport.receive, self._plain, self._length):
+            return
+        try:
+            packets = rtcp.parse(bytes(self._plain_view[: self._length[0]]))
+        except ParseError:
+            return
+        for packet in packets:
+            if isinstance(packet, rtcp.KeyFrameRequest):
+                for stream in person.streams:
+                    stream.key_frame = stream.key_frame or stream.ssrc in packet.media_ssrcs
+
+    def _report(self, members: Sequence[Person]) -> None:
+        wall = time.time() + _NTP_EPOCH
+        ntp = int(wall) << 32 | int((wall % 1) * (1 << 32))
+        for person in members:
+            for stream in person.streams:
+                report = rtcp.SenderReport(stream.ssrc, ntp, stream.timestamp, stream.sent, stream.octets & 0xFFFFFFFF)
+                self._send_rtcp(person.up, rtcp.build_sender_report(report, person.name))
+            if person.down is not None and person.highest:
+                blocks = [rtcp.ReportBlock(s, 0, 0, q, 0, 0, 0) for s, q in person.highest.items()]
+                estimate = remb(7, ESTIMATE_BPS, [*person.highest])
+                self._send_rtcp(person.down, rtcp.build_receiver_report(7, blocks) + estimate)
+
+    def _send_rtcp(self, transport: ClientTransport | None, packet: bytes) -> None:
+        if transport is None:
+            return
+        self._plain_view[: len(packet)] = packet
+        self._length[0] = len(packet)
+        if srtp.srtp_protect_rtcp(transport.protect, self._plain, self._length):
+            raise RuntimeError("the generator could not encrypt")
+        transport.socket.send(self._plain_view[: self._length[0]])
+
+
+def remb(sender: int, bitrate_bps: int, ssrcs: Sequence[int]) -> bytes:
+    """A receiver's estimated maximum bit rate (draft-alvestrand-rmcat-remb, section 2.2)."""
+    exponent = max(0, bitrate_bps.bit_length() - 18)
+    body = struct.pack("!II4sI", sender, 0, b"REMB", len(ssrcs) << 24 | exponent << 18 | bitrate_bps >> exponent)
+    body += b"".join(ssrc.to_bytes(4, "big") for ssrc in ssrcs)
+    return struct.pack("!BBH", 0x80 | 15, 206, len(body) // 4) + body
+
+
+__all__ = ["Load", "Measured", "Person", "Room", "Stream", "hang_up", "kept_alive", "people", "process_seconds", "remb"]

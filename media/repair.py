@@ -1,0 +1,110 @@
+"""What happens to one RTCP packet: lost packets sent again, key frames asked for, clocks and estimates noted."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+
+from . import rtcp, rtp
+from .fanout import HEADER_SIZE, shift
+from .forward import OWN_SSRC
+from .layers import Layer
+from .offsets import Run
+from .ortc import ABS_SEND_TIME_ID, RTX
+from .parsing import ParseError
+from .streams import Consumer, Link
+
+_SECOND = 1
+_TIMESTAMP = slice(4, 8)
+
+
+class Repair:
+    """Takes the feedback of a room's peers. ``out(transport, rtcp, packet)`` gets what is to be sent."""
+
+    def __init__(self, counters: Counter[str], out: Callable[[str, bool, bytes], None]) -> None:
+        self._counters = counters
+        self._out = out
+        self.paused = False
+
+    def on_rtcp(self, link: Link, data: bytes, now: float) -> bool:
+        """Take one decrypted RTCP packet; tell whether the link's estimate is another now."""
+        try:
+            packets = rtcp.parse(data)
+        except ParseError:
+            self._counters["rtcp_malformed"] += 1
+            return False
+        estimated = False
+        for packet in packets:
+            match packet:
+                case rtcp.SenderReport():
+                    self._relay(link, packet, now)
+                case rtcp.Nack():
+                    self._retransmit(link, packet, now)
+                case rtcp.KeyFrameRequest():
+                    for ssrc in packet.media_ssrcs:
+                        consumer = link.by_outgoing_ssrc.get(ssrc)
+                        layer = consumer and (consumer.layer or consumer.target)
+                        if layer:
+                            layer.want_key_frame()
+                            self.ask_key_frame(layer, now)
+                case rtcp.Remb():
+                    link.available_bps = packet.bitrate_bps
+                    estimated = True
+        return estimated
+
+    def _relay(self, link: Link, report: rtcp.SenderReport, now: float) -> None:
+        """Hand a publisher's clock on, under the name and in the clock that each subscriber sees."""
+        layer = link.layers.get(report.ssrc)
+        if layer is None or report.ssrc != layer.reception.ssrc:
+            return
+        layer.reception.sender_reported(report.ntp, now)
+        layer.sender_reported(report.ntp, report.rtp_timestamp)
+        producer = layer.producer
+        if self.paused or producer.paused or not layer.aligned:
+            return
+        for consumer in producer.consumers.values():
+            if layer is (consumer.layer or consumer.target):
+                timestamp = (report.rtp_timestamp + layer.time_shift + consumer.time_shift) & 0xFFFFFFFF
+                told = replace(report, ssrc=consumer.ssrc, rtp_timestamp=timestamp)
+                self._out(consumer.transport, True, rtcp.build_sender_report(told, producer.cname))
+
+    def _retransmit(self, link: Link, nack: rtcp.Nack, now: float) -> None:
+        consumer = link.by_outgoing_ssrc.get(nack.media_ssrc)
+        if consumer is None or consumer.layer is None:
+            return
+        for lost in nack.lost:
+            found = consumer.lane.find(lost, consumer.layer.index)
+            kept = found[0].layer.cache.find(found[1]) if found and found[0].layer.cache is not None else None
+            if found is None or kept is None or consumer.retransmissions_left <= 0:
+                self._counters["rtx_refused"] += 1
+                continue
+            consumer.retransmissions_left -= 1
+            self._out(consumer.transport, False, retransmission(consumer, found[0], kept, lost, now))
+            self._counters["rtx_sent"] += 1
+
+    def ask_key_frame(self, layer: Layer, now: float) -> None:
+        """Ask a layer's publisher for a key frame if one is wanted and the throttle allows."""
+        if self.paused or not layer.reception.ssrc or not layer.key_frame_due(now):
+            return
+        self._counters["pli_sent"] += 1
+        self._out(layer.producer.transport, True, rtcp.build_picture_loss(OWN_SSRC, layer.reception.ssrc))
+
+
+def retransmission(consumer: Consumer, run: Run, kept: bytes, sequence: int, now: float) -> bytes:
+    """Return a kept packet as RTX (RFC 4588): a number of its own, the old one before the payload.
+
+    It is never the old ciphertext and never the old number again, which SRTP would refuse.
+    """
+    moved = bytearray(kept)
+    if any(run.shifts):
+        shift(moved, *run.shifts)
+    return rtp.build(
+        marker=bool(moved[_SECOND] & 0x80),
+        payload_type=RTX,
+        sequence=consumer.lane.next_retransmission(),
+        timestamp=int.from_bytes(moved[_TIMESTAMP], "big"),
+        ssrc=consumer.rtx_ssrc,
+        payload=sequence.to_bytes(2, "big") + bytes(moved[HEADER_SIZE:]),
+        abs_send_time=(ABS_SEND_TIME_ID, rtp.abs_send_time(now)),
+    )
