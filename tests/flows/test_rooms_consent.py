@@ -1,4 +1,4 @@
-"""A running meeting and its clients' consent: no media before it, and none while what was taken back is being written."""
+"""A running meeting and its clients' consent: no media before it, none after it, and recorded second."""
 
 from __future__ import annotations
 
