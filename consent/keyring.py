@@ -196,11 +196,16 @@ def data_key_now(session: Session, case_id: str | None) -> DataKey:
 
 async def data_keys(session: AsyncSession, case_ids: Collection[str]) -> dict[str, DataKey]:
     """The keys of many cases in one query, for lists; those that were erased, or never had one, are left out."""
+    return await session.run_sync(data_keys_now, case_ids)
+
+
+def data_keys_now(session: Session, case_ids: Collection[str]) -> dict[str, DataKey]:
+    """The same from inside a flush."""
     opened: dict[str, DataKey] = session.info.setdefault(OPENED, {})
     wanted = [case_id for case_id in case_ids if case_id not in opened]
-    for case_id, kek_id, wrapped in await session.execute(_wrapped(wanted)) if wanted else ():
+    for case_id, kek_id, wrapped in session.execute(_wrapped(wanted)) if wanted else ():
         if wrapped is not None:
-            opened[case_id] = _unwrapped(session.sync_session, case_id, kek_id, wrapped)
+            opened[case_id] = _unwrapped(session, case_id, kek_id, wrapped)
     return {case_id: opened[case_id] for case_id in case_ids if case_id in opened}
 
 

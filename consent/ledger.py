@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
-from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
-from sqlalchemy import event, insert, select, update
+from sqlalchemy import event, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Session
@@ -17,9 +18,9 @@ from sqlalchemy.orm import Session
 from consent.canonical import canonical, parse
 from consent.datakey import DataKey, SealBroken
 from consent.events import Tag
-from consent.keyring import WRITING, CaseErased, data_key_now
+from consent.keyring import WRITING, CaseErased, data_key_now, data_keys_now
 from consent.leaf import SALT_LENGTH, Leaf, LeafError, commit, from_base64, to_base64
-from consent.tables import LedgerEntry, LedgerHead
+from consent.tables import ORGANISATION, Base, LedgerEntry
 
 SYSTEM = "system"
 CLOCK_TOLERANCE = timedelta(seconds=5)
@@ -116,27 +117,24 @@ def seal(session: Session) -> None:
     if not session.info.get(LEDGER) or session.in_nested_transaction():
         return
     session.flush()
-    drafts = [_told(session, draft) for draft in session.info.pop(LEDGER)]
+    waiting: list[Draft] = session.info.pop(LEDGER)
+    data_keys_now(session, {ORGANISATION, *(draft.case_id or ORGANISATION for draft in waiting)})
+    drafts = [_told(session, draft) for draft in waiting]
     keys = {draft.case_id: data_key_now(session, draft.case_id) for draft in drafts}
     organisation = keys.setdefault(None, data_key_now(session, None))
-    head, now = _lock_head(session), _clock(session)()
-    if head.sealed_at is not None and now < head.sealed_at - CLOCK_TOLERANCE:
-        back = {"from": head.sealed_at.isoformat(), "to": now.isoformat()}
+    log_id, size, sealed_at = _lock_head(session)
+    now = _clock(session)()
+    if sealed_at is not None and now < sealed_at - CLOCK_TOLERANCE:
+        back = {"from": sealed_at.isoformat(), "to": now.isoformat()}
         drafts.insert(0, Draft(Tag.CLOCK_SET_BACK, SYSTEM, now, None, None, back))
-    places = _Places(session)
+    counted = _counted(session, drafts)
     rows = [
-        row_of(
-            head.log_id,
-            sequence,
-            draft,
-            key=keys[draft.case_id],
-            organisation=organisation,
-            nth=places.next(draft),
-        )
-        for sequence, draft in enumerate(drafts, head.size)
+        row_of(log_id, sequence, draft, key=keys[draft.case_id], organisation=organisation, nth=_next(counted, draft))
+        for sequence, draft in enumerate(drafts, size)
     ]
-    session.execute(insert(LedgerEntry), rows)
-    session.execute(update(LedgerHead).values(size=head.size + len(rows), sealed_at=now))
+    connection = session.connection()
+    connection.execute(_ENTRIES.insert(), rows)
+    connection.execute(_HEAD.update().values(size=size + len(rows), sealed_at=now))
 
 
 def row_of(
@@ -251,39 +249,56 @@ def new_log_id() -> str:
     return secrets.token_hex(16)
 
 
-@dataclass
-class _Places:
-    """Counts the entries of cases and sessions while the head is locked."""
-
-    session: Session
-    known: dict[tuple[str, str], int] = field(default_factory=dict)
-
-    def next(self, draft: Draft) -> tuple[int | None, int | None]:
-        case, session = LedgerEntry.case_id, LedgerEntry.session_id
-        return (
-            self._next("case", draft.case_id, select(LedgerEntry.case_nth).where(case == draft.case_id)),
-            self._next("session", draft.session_id, select(LedgerEntry.session_nth).where(session == draft.session_id)),
+_ENTRIES, _HEAD = Base.metadata.tables["ledger_entries"], Base.metadata.tables["ledger_head"]
+_COUNT = """
+    SELECT 'case', value, (SELECT case_nth FROM ledger_entries WHERE case_id = value ORDER BY sequence DESC LIMIT 1)
+    FROM {cases} UNION ALL
+    SELECT 'session', value,
+        (SELECT session_nth FROM ledger_entries WHERE session_id = value ORDER BY sequence DESC LIMIT 1)
+    FROM {sessions}
+"""
+_COUNT_LAST = {
+    "sqlite": text(_COUNT.format(cases="json_each(:cases)", sessions="json_each(:sessions)")),
+    "postgresql": text(
+        _COUNT.format(
+            cases="json_array_elements_text(CAST(:cases AS json)) AS named (value)",
+            sessions="json_array_elements_text(CAST(:sessions AS json)) AS named (value)",
         )
-
-    def _next(self, kind: str, name: str | None, last: Any) -> int | None:
-        if name is None:
-            return None
-        if (kind, name) not in self.known:
-            last = last.order_by(LedgerEntry.sequence.desc()).limit(1)
-            self.known[kind, name] = self.session.scalar(last) or 0
-        self.known[kind, name] += 1
-        return self.known[kind, name]
+    ),
+}
+"""The number of the last entry of each case and each session, in one query; the indexes end in ``sequence``."""
+Counted = dict[tuple[str, str | None], int]
 
 
-def _lock_head(session: Session) -> LedgerHead:
-    wanted = select(LedgerHead).with_for_update().execution_options(populate_existing=True)
-    head = session.scalar(wanted)
+def _counted(session: Session, drafts: Sequence[Draft]) -> Counted:
+    """How many entries there are of each case and session; asked while the head is locked."""
+    cases = sorted({draft.case_id for draft in drafts if draft.case_id is not None})
+    sessions = sorted({draft.session_id for draft in drafts if draft.session_id is not None})
+    if not cases and not sessions:
+        return {}
+    query = _COUNT_LAST[session.get_bind().dialect.name]
+    found = session.connection().execute(query, {"cases": json.dumps(cases), "sessions": json.dumps(sessions)})
+    return {(kind, name): last or 0 for kind, name, last in found}
+
+
+def _next(counted: Counted, draft: Draft) -> tuple[int | None, int | None]:
+    names: tuple[tuple[str, str | None], ...] = (("case", draft.case_id), ("session", draft.session_id))
+    for name in names:
+        if name[1] is not None:
+            counted[name] += 1
+    return counted.get(names[0]), counted.get(names[1])
+
+
+def _lock_head(session: Session) -> tuple[str, int, datetime | None]:
+    """(log id, size, sealed at); nobody else seals until this transaction is over."""
+    connection = session.connection()
+    wanted = select(_HEAD.c.log_id, _HEAD.c.size, _HEAD.c.sealed_at).with_for_update()
+    head = connection.execute(wanted).one_or_none()
     if head is None:
-        make = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
-        values = {"id": 1, "log_id": new_log_id(), "size": 0}
-        session.execute(make(LedgerHead).values(values).on_conflict_do_nothing())
-        head = session.scalars(wanted).one()
-    return head
+        make = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
+        connection.execute(make(_HEAD).values(id=1, log_id=new_log_id(), size=0).on_conflict_do_nothing())
+        head = connection.execute(wanted).one()
+    return head.log_id, head.size, head.sealed_at
 
 
 def _told(session: Session, draft: Draft) -> Draft:

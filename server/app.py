@@ -29,12 +29,13 @@ from server.http.render import environment
 from server.i18n import Catalogs
 from server.metrics import METRICS, Metrics
 from server.opening import open_database
-from server.seats import views as seats
 from server.person import managing as person_pages
 from server.person import views as person
+from server.seats import views as seats
 from server.secrets import Secrets
 from server.sessions import views as records
 from server.settings import ROOT, Settings
+from server.supervision import job as supervision_job
 from server.supervision import notices
 from server.supervision import views as supervision
 from server.vault import views as vault
@@ -79,4 +80,5 @@ def build(settings: Settings, secrets: Secrets) -> web.Application:
     consents.install(app)
     live.compose(app)
     purge.install(app)
+    supervision_job.install(app)
     return app

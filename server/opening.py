@@ -10,6 +10,7 @@ from consent.database import Database
 from consent.keys import NEEDS, Keyring, Purpose, Reader
 from server.appointments.tables import Appointment, Seat
 from server.cases.service import team_role
+from server.person.tables import PersonPage
 from server.settings import Settings
 from server.supervision import grants
 
@@ -34,9 +35,10 @@ async def belongs(session: AsyncSession, reader: Reader, case_id: str, purpose: 
                 return True
             if purpose in grants.PURPOSES.values():
                 return await grants.opens(session, name, case_id, purpose)
-            if purpose not in {Purpose.MEET, Purpose.LISTED}:
-                return False
-            return await _invited(session, case_id, Seat.account_id == name)
+            invited_for = purpose in {Purpose.MEET, Purpose.LISTED}
+            return invited_for and await _invited(session, case_id, Seat.account_id == name)
+        case "client":
+            return purpose is Purpose.PERSON and await _has_page(session, case_id, name)
         case "seat":
             return purpose in {Purpose.MEET, Purpose.PERSON} and await _invited(session, case_id, Seat.id == name)
         case _:
@@ -47,3 +49,8 @@ async def _invited(session: AsyncSession, case_id: str, who: ColumnElement[bool]
     found = select(Seat.id).join(Appointment, Appointment.id == Seat.appointment_id)
     found = found.where(who, Appointment.case_id == case_id, Seat.revoked_at.is_(None))
     return await session.scalar(found.limit(1)) is not None
+
+
+async def _has_page(session: AsyncSession, case_id: str, client_id: str) -> bool:
+    page = await session.get(PersonPage, client_id)
+    return page is not None and page.case_id == case_id and not page.off

@@ -23,6 +23,8 @@ from server.http.forms import Form
 from server.http.guard import account, allowed, reader, require
 from server.http.render import render
 from server.i18n import N_, translator
+from server.sessions import contacts
+from server.sessions import words as session_words
 
 PURPOSES: Mapping[Action, Purpose] = {
     Action.LIST_CASES: Purpose.LISTED,
@@ -40,6 +42,7 @@ PURPOSES: Mapping[Action, Purpose] = {
 ON_THE_CASE = (
     *(Action.CHANGE_CASE, Action.MANAGE_TEAM, Action.PLAN_APPOINTMENT),
     *(Action.READ_RECORD, Action.READ_ACCESS_LIST, Action.ASK_ERASURE),
+    *(Action.ENTER_CONTACT, Action.ADMIT_INSPECTOR),
 )
 """What the page of a case may offer."""
 REFUSED: Mapping[service.CaseCode, str] = {
@@ -123,6 +126,7 @@ async def list_cases(request: web.Request) -> web.Response:
         cases=found,
         clients=names,
         may_open=may_open,
+        may_break_glass=allows(signed_in.role, Action.BREAK_GLASS, on_team=False),
         # Whatever is listed for somebody is either their team's, or everybody's of their role.
         may_read=allows(signed_in.role, Action.READ_CASE, on_team=True),
         may_erase=allows(signed_in.role, Action.CONFIRM_ERASURE, on_team=False),
@@ -169,6 +173,7 @@ async def show_case(request: web.Request) -> web.Response:
         of_case = await appointments.of_case(session, case.id)
         lines = await board.lines(session, rooms(request), signed_in, [(each, case) for each in of_case], now)
         may = {action.value: await allowed(request, session, action, case.id) for action in ON_THE_CASE}
+        reported = await contacts.of_case(session, case.id)
     return render(
         request,
         "cases/case.html",
@@ -178,6 +183,8 @@ async def show_case(request: web.Request) -> web.Response:
         clients=clients,
         ahead=[line for line in lines if not line.past],
         past=[line for line in reversed(lines) if line.past],
+        contacts=reported,
+        ways=session_words.WAYS,
         may=may,
         done=done(request, DONE),
     )

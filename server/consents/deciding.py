@@ -20,6 +20,7 @@ from server.http.forms import Form
 from server.http.guard import allowed
 from server.http.render import render
 from server.i18n import translator
+from server.person import service as person
 
 USUAL = timedelta(days=180)
 
@@ -52,6 +53,8 @@ async def decide(request: web.Request) -> web.Response:
         if new is None:
             return await _page(request, session, case, form, now)
         await suitability.decide(session, signed_in, case.id, new, now)
+        if new.danger:
+            await person.close_all(session, signed_in, case.id, now)
         if not new.suitable:
             because = "danger" if new.danger else "unsuitable"
             await other_ways.open_for(session, key, None, because, now, way="in_person")
@@ -68,6 +71,7 @@ async def flag(request: web.Request) -> web.Response:
         if not form.ok:
             return await _page(request, session, case, form, now)
         await suitability.flag_danger(session, signed_in, case.id, reason, now)
+        await person.close_all(session, signed_in, case.id, now)
         await other_ways.open_for(session, key, None, "danger", now, way="in_person")
     await rooms(request).case_changed(case.id)
     raise web.HTTPSeeOther(f"/cases/{case.id}/suitability?done=flagged")

@@ -10,7 +10,8 @@ from aiohttp import web
 
 from consent.database import DatabaseBusy
 from consent.keys import NEEDS, CaseErased, CaseRefused, KeyringError
-from server.http.context import REQUEST_ID
+from consent.policy import EMERGENCY_ACTIONS, Action, allows
+from server.http.context import REQUEST_ID, SIGNED_IN
 from server.http.errors import Broken, Busy, Erased, Forbidden, Handler, Locked, NotFound, Problem, wants_json
 from server.http.render import render
 from server.i18n import N_
@@ -28,10 +29,23 @@ def answer(request: web.Request, problem: Problem) -> web.Response:
         return web.json_response(body, status=problem.status, headers=problem.headers)
     page = f"errors/{problem.status}.html" if problem.status in PAGES else "errors/other.html"
     refused = isinstance(problem, Forbidden) and problem.action is not None
-    context = {"text": problem.plain(request), "request_id": request.get(REQUEST_ID, ""), "refused": refused}
+    context = {
+        "text": problem.plain(request),
+        "request_id": request.get(REQUEST_ID, ""),
+        "refused": refused,
+        "emergency": _emergency(request, problem),
+    }
     response = render(request, page, status=problem.status, **context)
     response.headers.update(problem.headers)
     return response
+
+
+def _emergency(request: web.Request, problem: Problem) -> str | None:
+    """The case that this person may still open in an emergency, when that is what they were refused."""
+    signed_in = request.get(SIGNED_IN)
+    if signed_in is None or not isinstance(problem, Forbidden) or problem.action not in EMERGENCY_ACTIONS:
+        return None
+    return problem.case_id if allows(signed_in.role, Action.BREAK_GLASS, on_team=False) else None
 
 
 def middleware(record_refusal: Callable[[web.Request, Forbidden], Awaitable[None]]) -> Any:

@@ -15,7 +15,7 @@ from consent.policy import Action, Reach, Role, reach
 from server.cases.service import MANAGERS
 from server.cases.tables import Case
 from server.consents.words import PURPOSES
-from server.http.context import SignedIn, database
+from server.http.context import SignedIn, database, settings
 from server.http.errors import NotFound
 from server.http.guard import account, require
 from server.http.render import render
@@ -69,6 +69,7 @@ async def printed(request: web.Request) -> web.Response:
         opened = await opening.open_session(request, session)
         whole = await opening.read(session, opened, now)
         wish = request.query.get("language", PRINTED_IN)
+        wish = wish if wish in settings(request).languages else PRINTED_IN
         return render(
             request, "sessions/print.html", neutral=True, language=wish, **describe(request, whole, now, wish)
         )
@@ -160,16 +161,17 @@ async def show_readers(request: web.Request) -> web.Response:
         if case is None:
             raise NotFound
         entrance = await enter(request, session, Action.READ_ACCESS_LIST, case.id, Purpose.RECORD)
+    async with database(request).read() as session:  # after the commit, so that this very reading is on the list
         found = await readers.of_case(session, entrance.key)
-        return render(
-            request,
-            "sessions/readers.html",
-            nav="cases",
-            case=case,
-            readings=found,
-            purposes=words.READ_FOR,
-            may_read=entrance.may(Action.READ_CASE) and entrance.grant is None,
-        )
+    return render(
+        request,
+        "sessions/readers.html",
+        nav="cases",
+        case=case,
+        readings=found,
+        purposes=words.READ_FOR,
+        may_read=entrance.may(Action.READ_CASE) and entrance.grant is None,
+    )
 
 
 def _wanted(request: web.Request, zone: ZoneInfo, workers: set[str]) -> search.Wanted:

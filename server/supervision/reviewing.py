@@ -22,7 +22,7 @@ from server.http.render import render
 from server.i18n import translator
 from server.sessions import summaries
 from server.sessions.opening import names_of
-from server.supervision import draw, samples, words
+from server.supervision import draw, job, samples, words
 from server.supervision.access import Entrance, enter
 from server.supervision.draw import Month
 from server.supervision.samples import Answer, Question, SampleError, Verdict
@@ -75,10 +75,7 @@ async def show_month(request: web.Request) -> web.Response:
 async def keep_up(request: web.Request, now: datetime) -> None:
     """Bring summaries and draws up to now; a busy database is asked again with the next page."""
     with suppress(DatabaseBusy):
-        await summaries.catch_up(database(request), now)
-        async with database(request).write() as session:
-            await samples.keep_up(session, now)
-            await samples.settle(session, now)
+        await job.once(database(request), now)
 
 
 async def ask(request: web.Request) -> web.Response:

@@ -27,6 +27,12 @@ export function dayAndClock(at: Date, zone: string, own: string = ownZone()): st
   return t("{here} on your clock ({there} where your team is)", { here: whole(own), there });
 }
 
+/** `22 November 2026, 14:05`, in `zone`: for what may be read years later. */
+export function dateAndClock(at: Date, zone: string): string {
+  const date = format(at, zone, { day: "numeric", month: "long", year: "numeric" });
+  return t("{day}, {time}", { day: date, time: clock(at, zone) });
+}
+
 /** `14:05`, or with the team's clock beside the own one where they differ. */
 export function clockHere(at: Date, zone: string, own: string = ownZone()): string {
   if (!clocksDiffer(at, zone, own)) return clock(at, zone);

@@ -1,0 +1,206 @@
+"""A running meeting and its clients' consent: no media before it, none after it, and recorded second."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from consent import database as databases
+from consent.database import Database
+from consent.events import Tag
+from media.pool import MediaPool
+from rooms import withdrawal
+from rooms.plan import Gate, SeatConsent
+from tests.flows.meeting import MEDIA, House, Person
+from tests.flows.test_rooms_media import publish, together
+from tests.unit.rooms.people import AGREED, CLIENT, GUEST, INTERPRETER, MANAGER, PSYCHOLOGIST, plan
+
+EVERYBODY = frozenset({MANAGER, PSYCHOLOGIST, INTERPRETER, GUEST})
+TAKEN_BACK = SeatConsent(Gate.ASK, apart=EVERYBODY, stopped=("video",))
+ENTERING = {"with_helper": None, "abilities": {"audio": True, "video": True}}
+
+
+@pytest.fixture
+async def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[House]:
+    monkeypatch.setattr(databases, "BUSY_TIMEOUT_S", 0)
+    monkeypatch.setattr(withdrawal, "RETRY_S", 0.02)
+    database, pool = Database.in_file(tmp_path / "rooms.sqlite3"), MediaPool(MEDIA)
+    house = House(database, pool)
+    await house.start()
+    await pool.start()
+    yield house
+    await house.stop()
+    await pool.close()
+    await database.close()
+
+
+def says(house: House, consent: SeatConsent) -> None:
+    """This is what the client agrees to, as the planning side has it from now on."""
+    seats = tuple(replace(each, consent=consent) if each.seat_id == CLIENT else each for each in plan().seats)
+    house.plans[plan().appointment_id] = replace(plan(), seats=seats)
+
+
+async def follow(house: House, consent: SeatConsent) -> None:
+    """It has changed, and the room is told."""
+    says(house, consent)
+    await house.rooms.appointment_changed(plan().appointment_id)
+
+
+async def stops(house: House, seat: str = CLIENT, consent: SeatConsent = TAKEN_BACK) -> bool:
+    """Somebody takes something back in the call; True when it is written."""
+
+    async def record() -> None:
+        async with house.database.write():
+            says(house, consent)
+
+    return await house.rooms.withdraw(plan().appointment_id, {seat}, record)
+
+
+async def refusals(person: Person, producer: str = "p0") -> set[str | None]:
+    """What the server says to everything about media."""
+    return {
+        await person.code("media.capabilities"),
+        await person.code("transport.create", direction="send"),
+        await person.code("transport.create", direction="recv"),
+        await person.code("consumer.create", producerId=producer),
+        await person.code("producer.close", producerId=producer),
+    }
+
+
+@pytest.mark.parametrize(("gate", "code"), [(Gate.ASK, "consent_missing"), (Gate.REFUSE, "other_way")])
+async def test_a_client_who_has_not_agreed_comes_to_no_door(house: House, gate: Gate, code: str) -> None:
+    says(house, SeatConsent(gate))
+    await house.come(MANAGER)
+    client = await house.connect(CLIENT)
+    assert await client.code("room.enter", device=CLIENT * 2, **ENTERING) == code
+    assert await client.code("transport.create", direction="send") == "out_of_order"
+    await follow(house, AGREED)
+    assert await client.code("room.enter", device=CLIENT * 2, **ENTERING) is None
+
+
+async def test_what_a_client_agrees_to_is_read_anew_when_they_come(house: House) -> None:
+    await house.come(MANAGER)
+    says(house, SeatConsent())  # nobody has told the room
+    client = await house.connect(CLIENT)
+    assert await client.code("room.enter", device=CLIENT * 2, **ENTERING) == "consent_missing"
+
+
+async def test_taking_it_back_ends_the_clients_media_at_once_and_nothing_is_given_until_they_agree_again(
+    house: House,
+) -> None:
+    manager, client = await together(house)
+    producer = await publish(client, 1)
+    own = await publish(manager, 2)
+    await manager.until(lambda: len(manager.state["producers"]) == 2)
+    await manager.ask("transport.create", direction="recv")
+    await manager.ask("consumer.create", producerId=producer)
+
+    assert await stops(house)
+    await manager.until_other(CLIENT, consent="ask", took_back=True, stopped=["video"])
+    assert [each["id"] for each in manager.state["producers"]] == [own]
+    assert client.state["you"]["phase"] == "in"
+    assert client.state["producers"] == []
+    assert await refusals(client, own) == {"consent_missing"}
+    assert await manager.code("consumer.create", producerId=producer) == "unknown_producer"
+    stats = await house.pool.stats()
+    assert sum(each["producers"] for each in stats) == 1
+
+    await follow(house, AGREED)
+    await client.until(lambda: client.state["you"]["consent"] == "allow")
+    producer = await publish(client, 3)
+    await manager.ask("consumer.create", producerId=producer)
+
+
+async def test_media_ends_before_the_database_can_take_it_and_it_is_written_as_soon_as_it_can(
+    house: House, tmp_path: Path
+) -> None:
+    manager, client = await together(house)
+    own = await publish(manager, 2)
+    await publish(client, 1)
+    other = sqlite3.connect(tmp_path / "rooms.sqlite3", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    assert not await stops(house)
+    await manager.until_other(CLIENT, consent="ask")
+    assert await refusals(client, own) == {"consent_missing"}
+    assert sum(each["producers"] for each in await house.pool.stats()) == 1
+    other.close()
+    await manager.until_other(CLIENT, consent="ask", took_back=True)
+    assert house.plans[plan().appointment_id].seats[3].consent == TAKEN_BACK
+
+
+async def test_a_withdrawal_that_is_nobodys_to_make_leaves_everything_as_it_was(house: House) -> None:
+    _, client = await together(house)
+
+    async def record() -> None:
+        raise LookupError("not theirs")
+
+    with pytest.raises(LookupError):
+        await house.rooms.withdraw(plan().appointment_id, {CLIENT}, record)
+    assert await client.code("transport.create", direction="send") is None
+
+
+async def test_while_it_is_being_explained_the_engine_keeps_everybody_else_apart(house: House) -> None:
+    says(house, SeatConsent(Gate.EXPLAIN, apart=frozenset({PSYCHOLOGIST, GUEST})))
+    manager, client = await together(house)
+    psychologist = await house.come(PSYCHOLOGIST)
+    streams = {MANAGER: await publish(manager, 1), CLIENT: await publish(client, 2)}
+    streams[PSYCHOLOGIST] = await publish(psychologist, 3)
+    for person in (client, psychologist):
+        await person.ask("transport.create", direction="recv")
+    await client.until(lambda: {each["seat"] for each in client.state["producers"]} == {CLIENT, MANAGER})
+    await psychologist.until(
+        lambda: {each["seat"] for each in psychologist.state["producers"]} == {PSYCHOLOGIST, MANAGER}
+    )
+    # Whoever knows the id of a stream that they may not have gets it no more than anybody else.
+    assert await psychologist.code("consumer.create", producerId=streams[CLIENT]) == "consent_missing"
+    assert await client.code("consumer.create", producerId=streams[PSYCHOLOGIST]) == "consent_missing"
+    assert await client.code("consumer.create", producerId=streams[MANAGER]) is None
+    await follow(house, AGREED)
+    await psychologist.until(lambda: len(psychologist.state["producers"]) == 3)
+    assert await psychologist.code("consumer.create", producerId=streams[CLIENT]) is None
+
+
+async def test_a_named_person_waits_at_the_door_on_the_same_socket_until_the_client_agrees(house: House) -> None:
+    manager, client = await together(house)
+    psychologist = await house.come(PSYCHOLOGIST)
+    await publish(psychologist, 3)
+    await follow(house, SeatConsent(Gate.ALLOW, apart=frozenset({PSYCHOLOGIST}), asked=frozenset({PSYCHOLOGIST})))
+    await psychologist.until(lambda: psychologist.state["you"]["knock"] == "consent")
+    assert await psychologist.code("transport.create", direction="send") == "out_of_order"
+    await client.until(lambda: client.state["you"]["asked"] == [PSYCHOLOGIST])
+    await manager.until_other(PSYCHOLOGIST, waits_for=[CLIENT])
+    assert await manager.code("host.admit", seat=PSYCHOLOGIST) == "consent_missing"
+    await follow(house, AGREED)
+    await psychologist.until(lambda: psychologist.state["you"]["phase"] == "in")
+    await publish(psychologist, 4)
+    assert (await house.tags(PSYCHOLOGIST))[-3:] == [Tag.LEFT, Tag.WAITED, Tag.JOINED]
+
+
+async def test_taking_back_a_person_removes_that_person_and_nobody_else(house: House) -> None:
+    manager, client = await together(house)
+    psychologist = await house.come(PSYCHOLOGIST)
+    await publish(psychologist, 3)
+    await publish(client, 1)
+    without = SeatConsent(Gate.ALLOW, apart=frozenset({PSYCHOLOGIST}), stopped=("joining",))
+    assert await stops(house, PSYCHOLOGIST, without)
+    assert await psychologist.until_closed() == "not_agreed"
+    await manager.until_other(PSYCHOLOGIST, phase="left")
+    assert [each["seat"] for each in manager.state["producers"]] == [CLIENT]
+    again = await house.connect(PSYCHOLOGIST)
+    assert await again.code("room.enter", device=PSYCHOLOGIST * 2, **ENTERING) == "not_agreed"
+    # Everybody sees that something was taken back; what it was, only those who may.
+    assert manager.other(CLIENT)["stopped"] == ["joining"]  # type: ignore[index]  # somebody who is there
+
+
+async def test_two_withdrawals_at_once_end_in_one_state(house: House) -> None:
+    _, client = await together(house)
+    await publish(client, 1)
+    assert await asyncio.gather(stops(house), stops(house)) == [True, True]
+    await client.until(lambda: client.state["you"]["consent"] == "ask")
+    await follow(house, AGREED)
+    assert await client.code("transport.create", direction="send") is None
