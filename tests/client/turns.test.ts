@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 
 import type { GroupView, Member } from "../../web/client/e2ee/crypto";
-import { asking, isDeserted, leaving, turn } from "../../web/client/e2ee/turns";
+import { asking, FreshStarts, isDeserted, leaving, turn } from "../../web/client/e2ee/turns";
 import type { DeliveryState, PersonPhase, Role, Snapshot } from "../../web/client/types";
 
 const member = (seat: string, leaf: number, mayCommit: boolean): Member => ({
@@ -71,6 +71,14 @@ describe("who is added and who goes", () => {
     assert.deepEqual(leaving(view(...HOSTS), people, "a", new Set()), ["c"]));
   it("takes out the old leaf of whoever comes with a new one", () =>
     assert.deepEqual(leaving(view(...HOSTS), people, "a", new Set(["b"])), ["b", "c"]));
+});
+
+describe("fresh starts", () => {
+  it("are allowed now and then, and not many in a short time", () => {
+    const starts = new FreshStarts(2, 1_000);
+    assert.deepEqual([0, 10, 20].map((now) => starts.take(now)), [true, true, false]);
+    assert.deepEqual([1_005, 2_500, 4_000].map((now) => starts.take(now)), [false, true, true]);
+  });
 });
 
 describe("a group is deserted", () => {

@@ -103,6 +103,8 @@ class Page {
     const connection = new Connection(deviceId(), () => this.#claim.ticket());
     connection.closed.subscribe((closed) => closed && this.#end(closed));
     this.#connection = connection;
+    // Whoever is let in reads a line about it first; the keys need not wait for that.
+    if (this.#seat) this.#encrypt(this.#seat, connection);
     return connection;
   }
 
@@ -115,14 +117,18 @@ class Page {
     }
   }
 
+  /** Begins by itself as soon as the seat is in. */
+  #encrypt(seat: SeatReply, connection: Connection): Encryption {
+    const { id } = seat.appointment;
+    const offered = this.#link?.secrets ?? null;
+    return (this.#encryption = new Encryption(connection, new KnownDevices(id), new Mismatches(id), () =>
+      prepare(seat, this.#curves, offered),
+    ));
+  }
+
   async #call(seat: SeatReply, desk: ConsentDesk, connection: Connection, signal: AbortSignal): Promise<void> {
     const devices = this.#devices;
-    const offered = this.#link?.secrets ?? null;
-    const known = new KnownDevices(seat.appointment.id);
-    const encryption = new Encryption(connection, known, new Mismatches(seat.appointment.id), () =>
-      prepare(seat, this.#curves, offered),
-    );
-    this.#encryption = encryption;
+    const encryption = this.#encryption ?? this.#encrypt(seat, connection);
     const session = new MediaSession(connection, devices, encryption);
     const guard = new Guard(session, encryption, devices);
     session.muted.set(wasMuted());
@@ -136,6 +142,8 @@ class Page {
     } finally {
       devices.screen.stop();
       for (const part of [screen, quality, sound, guard, session, encryption]) part.stop();
+      // Back in the waiting room: the next time begins with other keys.
+      if (!signal.aborted) this.#encrypt(seat, connection);
     }
   }
 
@@ -147,6 +155,7 @@ class Page {
 
   #end({ code, text }: Closed): void {
     this.#life.abort();
+    this.#encryption?.stop();
     this.#devices.closeAll();
     const kind = this.#seat?.you.kind ?? "link";
     const { id: appointment = "", help_phone: phone = "" } = this.#seat?.appointment ?? {};

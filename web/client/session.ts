@@ -183,11 +183,17 @@ export class MediaSession {
     const agreed = !this.halted.value && snapshot.you.consent !== "ask" && snapshot.you.consent !== "refuse";
     if (this.#plant && !agreed) this.#drop();
     if (snapshot.room.phase !== "open" || !stay || !agreed) return;
-    this.#plant ??= await this.#build(snapshot.room.media_epoch, stay);
-    await this.#send(this.#plant, "microphone", this.#devices.value.microphone, this.muted.value);
-    await this.#send(this.#plant, "camera", this.#devices.value.camera, false);
-    await this.#send(this.#plant, "screen", this.#devices.screen.value, false);
-    await this.#receive(this.#plant, snapshot);
+    const plant = (this.#plant ??= await this.#build(snapshot.room.media_epoch, stay));
+    // Side by side, so that nobody's picture waits for one's own; and both to their end before anything else is done.
+    const ways = await Promise.allSettled([this.#sendAll(plant), this.#receive(plant, snapshot)]);
+    for (const way of ways) if (way.status === "rejected") throw way.reason;
+  }
+
+  async #sendAll(plant: Plant): Promise<void> {
+    const { microphone, camera } = this.#devices.value;
+    await this.#send(plant, "microphone", microphone, this.muted.value);
+    await this.#send(plant, "camera", camera, false);
+    await this.#send(plant, "screen", this.#devices.screen.value, false);
   }
 
   async #build(epoch: number, { crypto }: Stay): Promise<Plant> {

@@ -5,7 +5,7 @@ import { Store } from "../store";
 import { ProtocolError, type DeliveryState, type Deliveries, type ReportWhat, type Snapshot } from "../types";
 import type { Identity } from "./credential";
 import { CryptoRefused, type CallCrypto, type GroupView, type ReceivedMessage } from "./crypto";
-import { asking, isDeserted, leaving, turn, type Asking } from "./turns";
+import { asking, FreshStarts, isDeserted, leaving, turn, type Asking } from "./turns";
 
 export type GroupStage =
   /** This device has no keys yet; `late` when nobody has added it for a while. */
@@ -22,14 +22,12 @@ const TURN_MS = 2_000;
 const DESERTED_MS = 6_000;
 /** Senders go over to a new epoch when everybody has its keys, but no later than this. */
 const SWITCH_MS = 500;
-
 /** How long a host's "let in" stands for whoever then comes to that seat without proof. */
 const EXPECTED_MS = 60_000;
-
 /** A commit that the server tells of and does not deliver within this time does not come any more. */
 const BEHIND_MS = 3_000;
-/** So often a device comes with a fresh leaf after something could not be read; after that somebody plays with it. */
 const MOST_FRESH_STARTS = 5;
+const FRESH_STARTS_WITHIN_MS = 120_000;
 /** Refusals that no accident brings about: somebody who may not wants to decide who is in. */
 const HOSTILE: ReadonlySet<string> = new Set([
   "uncertified_committer",
@@ -70,9 +68,13 @@ export class CallGroup {
   /** Since when (ms) a change has been due, by what it is. */
   #due: { readonly what: string; readonly since: number } | null = null;
   #asked = false;
-  #freshStarts = 0;
+  /** Counts the requests to be added, so that what waits for one does not end another's wait. */
+  #request = 0;
+  readonly #freshStarts = new FreshStarts(MOST_FRESH_STARTS, FRESH_STARTS_WITHIN_MS);
   #behindSince: number | null = null;
+  /** Since when (ms) somebody could have added this device. */
   #began = performance.now();
+  #desertion: ReturnType<typeof setTimeout> | undefined;
   #switched: string | null = null;
   #ended = false;
   #tail: Promise<void> = Promise.resolve();
@@ -151,12 +153,13 @@ export class CallGroup {
     });
   }
 
-  #later(ms: number, work: () => void): void {
+  #later(ms: number, work: () => void): ReturnType<typeof setTimeout> {
     const timer = setTimeout(() => {
       this.#timers.delete(timer);
       if (!this.#ended) work();
     }, ms);
     this.#timers.add(timer);
+    return timer;
   }
 
   #late(): void {
@@ -181,16 +184,15 @@ export class CallGroup {
     const waited = performance.now() - this.#behindSince;
     if (waited >= BEHIND_MS) return this.#beginAnew("withheld");
     this.#later(BEHIND_MS - waited, () => this.#queue(() => this.#look()));
-    console.info(`Keys: epoch ${state.epoch} is announced, ${view.epoch} is here.`);
   }
 
   async #ask(): Promise<void> {
-    const began = performance.now();
+    const request = ++this.#request;
     this.#asked = true;
     this.#behindSince = null;
-    this.#began = began;
+    this.#began = performance.now();
     // Whoever is left behind must not go on with keys that others may have been taken from.
-    this.#later(LATE_MS, () => this.#asked && this.#began === began && this.#late());
+    this.#later(LATE_MS, () => this.#asked && this.#request === request && this.#late());
     const keyPackage = await this.#crypto.keyPackage();
     await this.#connection.request("mls.key_package", { keyPackage, certified: this.#host.certified });
   }
@@ -198,14 +200,17 @@ export class CallGroup {
   /** Something cannot be read: a fresh leaf comes in place of this one, unless somebody does it on purpose. */
   async #beginAnew(reason: string): Promise<void> {
     this.report("refused", undefined, reason);
-    if (++this.#freshStarts > MOST_FRESH_STARTS) this.halt("refused_commit");
-    else await this.#ask();
+    if (this.#freshStarts.take(performance.now())) await this.#ask();
+    else this.halt("refused_commit");
   }
 
   async #comeIn(state: DeliveryState, room: Snapshot): Promise<void> {
     if (this.#mayRaise && (state.group === null || this.#isDeserted(state, room))) return this.#raise(state.group);
     if (!this.#asked) await this.#ask();
-    if (this.#mayRaise) this.#later(DESERTED_MS, () => this.#queue(() => this.#look()));
+    if (!this.#mayRaise) return;
+    if (this.#desertion) this.#timers.delete(this.#desertion);
+    clearTimeout(this.#desertion);
+    this.#desertion = this.#later(DESERTED_MS, () => this.#queue(() => this.#look()));
   }
 
   /** Nobody who could add this device is there, or nobody does. */
@@ -220,6 +225,7 @@ export class CallGroup {
       else await this.#connection.request("mls.replace", { old, group });
     } catch (error) {
       if (!(error instanceof ProtocolError)) throw error;
+      // The wait to be added goes on; only the next attempt to raise waits anew.
       this.#began = performance.now();
       // Somebody was faster, or is slow and still there: this leaf asks to be added. A request that is out already stays
       // good, and another one would only make its welcome useless.
@@ -245,8 +251,8 @@ export class CallGroup {
     const what = JSON.stringify([add.map(({ keyPackage }) => keyPackage), remove]);
     if (this.#due?.what !== what) this.#due = { what, since: performance.now() };
     const wait = turn(state, view, own, new Set([...adding, ...remove])) * TURN_MS - (performance.now() - this.#due.since);
-    if (wait > 0) return this.#later(wait, () => this.#queue(() => this.#look()));
-    await this.#commit(add, remove);
+    if (wait > 0) this.#later(wait, () => this.#queue(() => this.#look()));
+    else await this.#commit(add, remove);
   }
 
   /** Who may be added without asking a person: by certificate, by the invitation's secret, or as a device known already. */
@@ -339,6 +345,8 @@ export class CallGroup {
   }
 
   async #welcomed({ welcome }: Deliveries["mls.welcome"]): Promise<void> {
+    // Nobody was asked: an old one again, or one for a leaf that has been given up.
+    if (!this.#asked) return;
     try {
       const view = await this.#crypto.receiveWelcome(welcome);
       this.#asked = false;
@@ -385,6 +393,7 @@ export class CallGroup {
     const key = `${group} ${epoch}`;
     if (view?.group !== group || view.epoch !== epoch || this.#switched === key) return;
     await this.#crypto.switchSending(epoch);
+    if (this.#ended) return;
     this.#switched = key;
     this.stage.set({ name: "in" });
   }

@@ -4,6 +4,25 @@ import type { DeliveryState, Snapshot } from "../types";
 import type { Member } from "./authentication";
 import type { GroupView } from "./mls";
 
+/** How often a device comes with a fresh leaf because something could not be read. In a long call that happens now and then;
+ * many in a short time are somebody's play. */
+export class FreshStarts {
+  readonly #most: number;
+  readonly #withinMs: number;
+  #at: number[] = [];
+
+  constructor(most: number, withinMs: number) {
+    this.#most = most;
+    this.#withinMs = withinMs;
+  }
+
+  /** Whether one more may be made at `now`, in milliseconds. */
+  take(now: number): boolean {
+    this.#at = [...this.#at.filter((at) => now - at < this.#withinMs), now];
+    return this.#at.length <= this.#most;
+  }
+}
+
 /** A lost person keeps their place for a while; whoever has left or was removed does not. */
 const PRESENT: ReadonlySet<string> = new Set(["in", "lost"]);
 
