@@ -56,6 +56,7 @@ class Router:
         self._forwarder = Forwarder(counters, self._out, spread)
         self._repair = Repair(counters, self._out)
         self._steering = Steering(self._on_held)
+        self._sighted: set[str] = set()
         self._now = 0.0
 
     @property
@@ -67,7 +68,7 @@ class Router:
 
     def open_link(self, transport: str, peer: str, direction: str) -> None:
         """Make a transport known."""
-        self._links[transport] = Link(transport, peer, direction)
+        self._links[transport] = Link(transport, peer, direction, sight=peer in self._sighted)
         if direction == "send":
             self._feedback[transport] = Feedback(OWN_SSRC)
 
@@ -233,6 +234,7 @@ class Router:
 
     def need(self, peer: str, *, sight: bool) -> None:
         """Note whether a peer signs or reads lips."""
+        (self._sighted.add if sight else self._sighted.discard)(peer)
         for link in self._links.values():
             if link.peer == peer:
                 link.sight = sight

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from consent.database import Database, DatabaseBusy
 from consent.events import Tag
-from media.control import MediaEvent, ProducerClosed, TransportClosed, WorkerLost
+from media.control import ConsumerHeld, MediaEvent, ProducerClosed, TransportClosed, WorkerLost
 from media.pool import MediaPool
 from rooms import journal, outside, tables
 from rooms.effects import Close, Detach, Effect, Json, Mute, PauseMedia, Record, ResumeMedia, RoomError, about
@@ -208,6 +208,9 @@ class Rooms:
                 if live.placement.knows_transport(conn, transport_id):
                     live.placement.forget_transport(conn, transport_id)
                     self._spawn(self._transport_closed(live, conn, transport_id, reason, self.clock()))
+            case ConsumerHeld(peer=conn, consumer_id=consumer_id, held=held):
+                if live.placement.knows_consumer(conn, consumer_id):
+                    self._spawn(self._consumer_held(conn, consumer_id, held))
             case ProducerClosed(peer=conn, producer_id=producer_id):
                 if live.placement.forget_producer(conn, producer_id):
                     self._spawn(self._announce(live))
@@ -345,6 +348,10 @@ class Rooms:
     async def _announce(self, live: Live) -> None:
         async with live.lock:
             await self._tell(live)
+
+    async def _consumer_held(self, conn: str, consumer_id: str, held: bool) -> None:
+        if self._outlet is not None:
+            await self._outlet.consumer_held(conn, consumer_id, held)
 
     async def _transport_closed(self, live: Live, conn: str, transport_id: str, reason: str, at: datetime) -> None:
         if self._outlet is not None:
