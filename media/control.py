@@ -160,6 +160,25 @@ class CloseConsumer:
 
 
 @dataclass(frozen=True, slots=True)
+class PreferConsumer:
+    """A consumer is shown ``height`` lines tall, and needed as a name in :data:`media.bandwidth.RANKS` says."""
+
+    room: str
+    consumer: str
+    height: int
+    rank: str
+
+
+@dataclass(frozen=True, slots=True)
+class SetNeed:
+    """Whether ``peer`` signs or reads lips, and needs pictures before sound."""
+
+    room: str
+    peer: str
+    sight: bool
+
+
+@dataclass(frozen=True, slots=True)
 class PauseRoom:
     """Nobody hears or sees anybody until the room resumes."""
 
@@ -202,6 +221,8 @@ Request = (
     | PauseConsumer
     | ResumeConsumer
     | CloseConsumer
+    | PreferConsumer
+    | SetNeed
     | PauseRoom
     | ResumeRoom
     | Detach
@@ -231,7 +252,16 @@ class ProducerClosed:
     producer_id: str
 
 
-MediaEvent = WorkerLost | TransportClosed | ProducerClosed
+@dataclass(frozen=True, slots=True)
+class ConsumerHeld:
+    """A consumer gets nothing because its peer's network cannot carry it now, or (``held`` false) goes on."""
+
+    peer: str
+    consumer_id: str
+    held: bool
+
+
+MediaEvent = WorkerLost | TransportClosed | ProducerClosed | ConsumerHeld
 
 _REQUESTS: dict[str, type[Request]] = {kind.__name__: kind for kind in Request.__args__}
 _EVENTS: dict[str, type[MediaEvent]] = {kind.__name__: kind for kind in MediaEvent.__args__}

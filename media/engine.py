@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable
 
 from . import control, ortc
-from .control import Json, MediaError, MediaEvent, ProducerClosed, Request, TransportClosed
+from .control import ConsumerHeld, Json, MediaError, MediaEvent, ProducerClosed, Request, TransportClosed
 from .forward import Outgoing
 from .ice import Address, claimed_ufrag, parse_check
 from .outbox import WayOut
@@ -88,7 +88,13 @@ class Engine:
             case control.OpenRoom():
                 if request.room in self._rooms:
                     raise MediaError("wrong_state", "this room is open already")
-                self._rooms[request.room] = Router(self._counters, self._wire.outbox.spread, self._speaking.append)
+                room = request.room
+                self._rooms[room] = Router(
+                    self._counters,
+                    self._wire.outbox.spread,
+                    self._speaking.append,
+                    lambda *said: self._on_event(room, ConsumerHeld(*said)),
+                )
             case control.CloseRoom():
                 self._router(request.room)
                 self._close_room(request.room)
@@ -286,6 +292,10 @@ def _route(router: Router, request: Request) -> Json:
             router.close_producer(request.producer)
         case control.PauseConsumer() | control.ResumeConsumer():
             router.pause_consumer(request.consumer, paused=isinstance(request, control.PauseConsumer))
+        case control.PreferConsumer():
+            router.prefer(request.consumer, request.height, request.rank)
+        case control.SetNeed():
+            router.need(request.peer, sight=request.sight)
         case control.CloseConsumer():
             router.close_consumer(request.consumer)
         case control.PauseRoom() | control.ResumeRoom():

@@ -50,6 +50,7 @@ class Layer:
     level: int = 0
     octets: int = 0
     rate_bps: float = 0.0
+    """Measured; until then, what browsers usually send in a layer of this size."""
     heard_at: float = float("-inf")
     key_frame_wanted: bool = False
     key_frame_asked_at: float = float("-inf")

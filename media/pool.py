@@ -140,6 +140,14 @@ class MediaRoom:
         """Forward to a consumer, video from the next key frame on."""
         await self._child.ask(control.ResumeConsumer(self.id, consumer_id))
 
+    async def prefer_consumer(self, consumer_id: str, height: int, rank: str) -> None:
+        """Say how tall a consumer is shown; ``rank`` is ``pinned``, ``speaker``, ``grid`` or ``hidden``."""
+        await self._child.ask(control.PreferConsumer(self.id, consumer_id, height, rank))
+
+    async def set_need(self, peer: str, *, sight: bool) -> None:
+        """Say whether a peer signs or reads lips: then the first pictures come before sound."""
+        await self._child.ask(control.SetNeed(self.id, peer, sight))
+
     async def close_consumer(self, consumer_id: str) -> None:
         """Close a consumer."""
         await self._child.ask(control.CloseConsumer(self.id, consumer_id))

@@ -91,6 +91,28 @@ class Repair:
         self._out(layer.producer.transport, True, rtcp.build_picture_loss(OWN_SSRC, layer.reception.ssrc))
 
 
+PADDING_SIZE = 255
+"""Bytes that one packet of padding carries, the most that RTP can say (RFC 3550, section 5.1)."""
+_PADDED = 0x20
+
+
+def padding(consumer: Consumer, now: float) -> bytes:
+    """Return a packet that carries nothing, on a consumer's RTX stream, where browsers expect such probes."""
+    packet = bytearray(
+        rtp.build(
+            marker=False,
+            payload_type=RTX,
+            sequence=consumer.lane.next_retransmission(),
+            timestamp=0,
+            ssrc=consumer.rtx_ssrc,
+            payload=bytes(PADDING_SIZE - 1) + bytes((PADDING_SIZE,)),
+            abs_send_time=(ABS_SEND_TIME_ID, rtp.abs_send_time(now)),
+        )
+    )
+    packet[0] |= _PADDED
+    return bytes(packet)
+
+
 def retransmission(consumer: Consumer, run: Run, kept: bytes, sequence: int, now: float) -> bytes:
     """Return a kept packet as RTX (RFC 4588): a number of its own, the old one before the payload.
 

@@ -11,18 +11,21 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from functools import partial
 
+from .bandwidth import RANKS
 from .control import Json, MediaError
 from .feedback import Feedback
 from .forward import OWN_SSRC, Forwarder, Outgoing, Spread
-from .layers import Layer
 from .memory import Memory
 from .offsets import Lane
 from .ortc import SOURCES, consumer_parameters, read_rtp_parameters
-from .repair import Repair
+from .repair import Repair, padding
+from .steer import Steering
 from .streams import RETRANSMISSIONS_PER_TICK, Consumer, Link, Producer
+from .twcc import FEEDBACK_INTERVAL
 
 MAX_PRODUCERS = 16
 MAX_CONSUMERS = 256
+MAX_HEIGHT = 10_000
 Take = Callable[[Memory, int, int, float], None]
 _FIRST_SSRC = 1 << 16  # below it lie the clients' own constants: anchor 1111, probator 1234
 
@@ -30,9 +33,19 @@ _FIRST_SSRC = 1 << 16  # below it lie the clients' own constants: anchor 1111, p
 class Router:
     """Producers and consumers of one room."""
 
-    def __init__(self, counters: Counter[str], spread: Spread, on_outgoing: Callable[[Router], None]) -> None:
-        """``spread`` gets what goes to many at once; ``on_outgoing(router)`` hears that :meth:`take` has something."""
+    def __init__(
+        self,
+        counters: Counter[str],
+        spread: Spread,
+        on_outgoing: Callable[[Router], None],
+        on_hold: Callable[[str, str, bool], None] = lambda _peer, _consumer, _held: None,
+    ) -> None:
+        """``spread`` gets what goes to many at once; ``on_outgoing(router)`` hears that :meth:`take` has something.
+
+        ``on_hold(peer, consumer, held)`` hears of each consumer that is held for want of bandwidth, or goes on.
+        """
         self._on_outgoing = on_outgoing
+        self._on_hold = on_hold
         self._counters = counters
         self._links: dict[str, Link] = {}
         self._feedback: dict[str, Feedback] = {}
@@ -42,6 +55,9 @@ class Router:
         self._outgoing: list[Outgoing] = []
         self._forwarder = Forwarder(counters, self._out, spread)
         self._repair = Repair(counters, self._out)
+        self._steering = Steering(self._on_held)
+        self._sighted: set[str] = set()
+        self._now = 0.0
 
     @property
     def size(self) -> Counter[str]:
@@ -52,7 +68,7 @@ class Router:
 
     def open_link(self, transport: str, peer: str, direction: str) -> None:
         """Make a transport known."""
-        self._links[transport] = Link(transport, peer, direction)
+        self._links[transport] = Link(transport, peer, direction, sight=peer in self._sighted)
         if direction == "send":
             self._feedback[transport] = Feedback(OWN_SSRC)
 
@@ -85,6 +101,7 @@ class Router:
         for consumer in list(link.consumers.values()):
             self.close_consumer(consumer.id)
         self._feedback.pop(transport, None)
+        self._steering.forget(transport)
         return ended
 
     def create_producer(
@@ -198,13 +215,34 @@ class Router:
 
     def _restart(self, consumers: Iterable[Consumer]) -> None:
         """End what these consumers get, and let those that may get something begin anew."""
+        links: dict[str, Link] = {}
         for consumer in consumers:
             consumer.stop()
-            if not (consumer.paused or consumer.producer.paused or self._forwarder.paused):
-                consumer.aim(self._best(consumer))
+            consumer.held = False
+            consumer.stopped = consumer.producer.paused or self._forwarder.paused
+            links[consumer.transport] = consumer.link
+        for link in links.values():
+            self._steering.look(link, self._now)
 
-    def _best(self, consumer: Consumer) -> Layer:
-        return consumer.producer.layers[0]
+    def prefer(self, consumer_id: str, height: int, rank: str) -> None:
+        """Note how large a consumer is shown, and how much it is needed. Raises :class:`MediaError`."""
+        consumer = self._consumer(consumer_id)
+        if rank not in RANKS or not 0 <= height <= MAX_HEIGHT:
+            raise MediaError("bad_parameters", f"expected a height up to {MAX_HEIGHT} and a rank")
+        consumer.height, consumer.rank = height, RANKS[rank]
+        self._steering.look(consumer.link, self._now)
+
+    def need(self, peer: str, *, sight: bool) -> None:
+        """Note whether a peer signs or reads lips."""
+        (self._sighted.add if sight else self._sighted.discard)(peer)
+        for link in self._links.values():
+            if link.peer == peer:
+                link.sight = sight
+                self._steering.look(link, self._now)
+
+    def _on_held(self, consumer: Consumer) -> None:
+        self._counters["held" if consumer.held else "unheld"] += 1
+        self._on_hold(consumer.peer, consumer.id, consumer.held)
 
     # -- what arrives
 
@@ -221,8 +259,8 @@ class Router:
     def on_rtcp(self, transport: str, data: bytes, now: float) -> None:
         """Decide on one decrypted RTCP packet."""
         link = self._links.get(transport)
-        if link is not None:
-            self._repair.on_rtcp(link, data, now)
+        if link is not None and self._repair.on_rtcp(link, data, now):
+            self._steering.look(link, now)
 
     def take(self) -> list[Outgoing]:
         """Return what has gathered to be sent one by one."""
@@ -231,6 +269,7 @@ class Router:
 
     def tick(self, now: float) -> None:
         """Gather the feedback that is due; to be called every ``twcc.FEEDBACK_INTERVAL``."""
+        self._now = now
         for transport, feedback in self._feedback.items():
             producers = list(self._links[transport].producers.values())
             for packet in feedback.due(producers, now):
@@ -240,6 +279,11 @@ class Router:
                 for layer in producer.layers:
                     layer.measure(now)
                     self._repair.ask_key_frame(layer, now)
+        for link in self._links.values():
+            if link.consumers:
+                for carrier in self._steering.tick(link, FEEDBACK_INTERVAL, now):
+                    self._counters["padding_out"] += 1
+                    self._out(link.transport, False, padding(carrier, now))
         for consumer in self._consumers.values():
             consumer.retransmissions_left = RETRANSMISSIONS_PER_TICK
 

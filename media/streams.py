@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from .bandwidth import TOP_HEIGHT, Rank
 from .cache import PacketCache
 from .layers import Layer
 from .offsets import Lane, Shifts
@@ -12,6 +13,7 @@ from .reception import Reception
 from .vp8 import Descriptor
 
 RETRANSMISSIONS_PER_TICK = 64
+_USUAL_BPS = (150_000.0, 450_000.0, 1_200_000.0)
 
 
 @dataclass(slots=True, eq=False)
@@ -58,6 +60,7 @@ class Producer:
             rtx_ssrc=encoding.rtx_ssrc,
             cache=PacketCache() if self.kind == "video" else None,
             aligned=len(self.incoming.encodings) == 1,
+            rate_bps=_USUAL_BPS[place] if len(self.incoming.encodings) > 1 else 0.0,
         )
 
 
@@ -81,6 +84,14 @@ class Consumer:
     rtx_ssrc: int
     lane: Lane
     paused: bool = True
+    stopped: bool = False
+    """Whether the producer or the room is paused."""
+    rank: Rank = Rank.GRID
+    height: int = TOP_HEIGHT
+    """Lines of the tile that shows it."""
+    held: bool = False
+    """Whether it gets nothing because others need the subscriber's network more."""
+    risen_at: float = float("-inf")
     layer: Layer | None = None
     target: Layer | None = None
     time_shift: int = 0
@@ -90,6 +101,11 @@ class Consumer:
     _timestamp: int | None = None
     _picture: int = 0
     _level: int = 0
+
+    @property
+    def wanted(self) -> bool:
+        """Whether the subscriber would get packets if its network carried them."""
+        return not (self.paused or self.stopped)
 
     @property
     def moved(self) -> bool:
@@ -170,6 +186,8 @@ class Link:
     used_ssrcs: set[int] = field(default_factory=set)
     next_mid: int = 0
     available_bps: int | None = None
+    sight: bool = False
+    """Whether whoever receives here signs or reads lips."""
 
     def take_mid(self) -> str:
         """Return a mid that this transport never had before."""

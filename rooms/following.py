@@ -69,6 +69,11 @@ class Following:
         if self.outlet is not None:
             await self.outlet.transport_closed(conn, transport_id)
 
+    async def consumer_held(self, conn: str, consumer_id: str, held: bool) -> None:
+        """Say that the network cannot carry a stream now, or that it can again."""
+        if self.outlet is not None:
+            await self.outlet.consumer_held(conn, consumer_id, held)
+
 
 async def obey(step: Coroutine[None, None, None]) -> None:
     """What the engine must do after the fact: a worker that cannot is dead, and has let go of everything."""

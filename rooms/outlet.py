@@ -15,6 +15,7 @@ class Outlet:
     state: Callable[[str, View], Awaitable[None]]
     closed: Callable[[str, str], Awaitable[None]]
     transport_closed: Callable[[str, str], Awaitable[None]]
+    consumer_held: Callable[[str, str, bool], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -179,6 +179,23 @@ class Placement:
         async with self._media() as media:
             await (media.pause_consumer(consumer_id) if paused else media.resume_consumer(consumer_id))
 
+    async def prefer_consumer(self, conn: str, consumer_id: str, *, height: int, rank: str) -> None:
+        """Say how tall an own consumer is shown and how much it is needed."""
+        self._own_consumer(conn, consumer_id)
+        async with self._media() as media:
+            await media.prefer_consumer(consumer_id, height, rank)
+
+    async def set_need(self, conn: str, *, sight: bool) -> None:
+        """Say whether this connection's person signs or reads lips."""
+        if conn in self._peers:
+            async with self._media() as media:
+                await media.set_need(conn, sight=sight)
+
+    def knows_consumer(self, conn: str, consumer_id: str) -> bool:
+        """Whether this connection has this consumer."""
+        peer = self._peers.get(conn)
+        return peer is not None and consumer_id in peer.consumers
+
     async def close_consumer(self, conn: str, consumer_id: str) -> None:
         """Close an own consumer; the engine may have done so already."""
         self._own_consumer(conn, consumer_id).consumers.discard(consumer_id)

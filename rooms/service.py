@@ -15,7 +15,7 @@ from consent.database import Database
 from consent.events import Tag
 from consent.policy import Role
 from consent.spool import Spool
-from media.control import MediaEvent, ProducerClosed, TransportClosed, WorkerLost
+from media.control import ConsumerHeld, MediaEvent, ProducerClosed, TransportClosed, WorkerLost
 from media.pool import MediaPool
 from rooms import consents, journal, outside, refusals, spooled, tables
 from rooms.effects import Effect, Json, RoomError, about
@@ -227,6 +227,9 @@ class Rooms:
                 if live.placement.knows_transport(conn, transport_id):
                     live.placement.forget_transport(conn, transport_id)
                     self._spawn(self._transport_closed(live, conn, transport_id, reason, self.clock()))
+            case ConsumerHeld(peer=conn, consumer_id=consumer_id, held=held):
+                if live.placement.knows_consumer(conn, consumer_id):
+                    self._spawn(self._follow.consumer_held(conn, consumer_id, held))
             case ProducerClosed(peer=conn, producer_id=producer_id):
                 if live.placement.forget_producer(conn, producer_id):
                     self._spawn(self._follow.announce(live))

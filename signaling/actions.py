@@ -132,6 +132,18 @@ async def _pause_consumer(rooms: Rooms, caller: Caller, message: messages.Consum
     return {}
 
 
+async def _prefer_consumer(rooms: Rooms, caller: Caller, message: messages.ConsumerPrefer) -> Reply:
+    placement, _ = rooms.stage(caller.conn)
+    await placement.prefer_consumer(caller.conn, message.consumerId, height=message.height, rank=message.rank)
+    return {}
+
+
+async def _need(rooms: Rooms, caller: Caller, message: messages.MediaNeed) -> Reply:
+    placement, _ = rooms.stage(caller.conn)
+    await placement.set_need(caller.conn, sight=message.sight)
+    return {}
+
+
 async def _close_consumer(rooms: Rooms, caller: Caller, message: messages.ConsumerClose) -> Reply:
     placement, _ = rooms.stage(caller.conn)
     await placement.close_consumer(caller.conn, message.consumerId)
@@ -194,7 +206,9 @@ ACTIONS: dict[str, Action] = {
     "consumer.create": _create_consumer,
     "consumer.resume": _resume_consumer,
     "consumer.pause": _pause_consumer,
+    "consumer.prefer": _prefer_consumer,
     "consumer.close": _close_consumer,
+    "media.need": _need,
     "host.admit": _admit,
     "host.decline": _decline,
     "host.mute": _mute,

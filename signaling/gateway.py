@@ -111,7 +111,7 @@ class Gateway:
         self.sio.on("disconnect", self._disconnect)
         self.sio.on("*", self._event)
         self._groups = Groups(rooms, self._tell)
-        rooms.listen(Outlet(self._state, self._closed, self._transport_closed))
+        rooms.listen(Outlet(self._state, self._closed, self._transport_closed, self._consumer_held))
 
     def attach(self, app: web.Application) -> None:
         """Take the path ``/socket`` of an application."""
@@ -246,6 +246,9 @@ class Gateway:
 
     async def _transport_closed(self, sid: str, transport_id: str) -> None:
         await self._tell(sid, "transport.closed", messages.TransportClosed(transportId=transport_id))
+
+    async def _consumer_held(self, sid: str, consumer_id: str, held: bool) -> None:
+        await self._tell(sid, "consumer.held", messages.ConsumerHeld(consumerId=consumer_id, held=held))
 
     async def _tell(self, sid: str, event: str, message: Sent) -> None:
         await self.sio.emit(event, messages.dump(message), to=sid)

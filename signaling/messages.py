@@ -131,6 +131,19 @@ class ConsumerPause(_OwnConsumer):
     """Stop receiving for now."""
 
 
+class ConsumerPrefer(_OwnConsumer):
+    """How tall a stream is shown, in pixels of the screen, and how much it is needed."""
+
+    height: Annotated[int, Field(ge=0, le=10_000)]
+    rank: Literal["pinned", "speaker", "grid", "hidden"]
+
+
+class MediaNeed(Received):
+    """Whether this person signs or reads lips."""
+
+    sight: bool
+
+
 class ConsumerClose(_OwnConsumer):
     """Stop receiving."""
 
@@ -313,6 +326,13 @@ class TransportClosed(Sent):
     transportId: Id  # noqa: N815 - as above
 
 
+class ConsumerHeld(Sent):
+    """A stream is kept back for want of bandwidth, or goes on."""
+
+    consumerId: Id  # noqa: N815 - as above
+    held: bool
+
+
 class SeatClosed(Sent):
     """Why a connection ends."""
 
@@ -339,7 +359,9 @@ FROM_BROWSER: dict[str, type[Received]] = {
     "consumer.create": ConsumerCreate,
     "consumer.resume": ConsumerResume,
     "consumer.pause": ConsumerPause,
+    "consumer.prefer": ConsumerPrefer,
     "consumer.close": ConsumerClose,
+    "media.need": MediaNeed,
     "host.admit": HostAdmit,
     "host.decline": HostDecline,
     "host.mute": HostMute,
@@ -364,6 +386,7 @@ REPLIES: dict[str, type[Sent]] = {
 FROM_SERVER: dict[str, type[Sent]] = {
     "room.state": RoomState,
     "transport.closed": TransportClosed,
+    "consumer.held": ConsumerHeld,
     "seat.closed": SeatClosed,
     "server.draining": ServerDraining,
     **mls.FROM_SERVER,

@@ -12,7 +12,7 @@ import pytest
 
 from consent.database import Database
 from consent.events import Tag
-from media.control import TransportClosed
+from media.control import ConsumerHeld, TransportClosed
 from media.pool import MediaPool
 from tests.flows.meeting import MEDIA, House, Person
 from tests.unit.rooms.people import CLIENT, MANAGER, PSYCHOLOGIST, plan
@@ -212,6 +212,31 @@ async def test_it_does_not_take_a_browser_that_rebuilds_its_transport_for_lost(h
     house.rooms.on_media(plan().appointment_id, event)
     await client.ask("transport.create", direction="recv")
     assert Tag.DROPPED not in await house.tags()
+
+
+async def test_it_takes_how_large_a_stream_is_shown_and_what_a_person_needs(house: House) -> None:
+    manager, client = await together(house)
+    producer = await publish(client, 1)
+    await manager.ask("transport.create", direction="recv")
+    consumer = (await manager.ask("consumer.create", producerId=producer))["id"]
+    await manager.ask("consumer.prefer", consumerId=consumer, height=360, rank="pinned")
+    await manager.ask("media.need", sight=True)
+    assert await manager.code("consumer.prefer", consumerId="other", height=1, rank="grid") == "unknown_consumer"
+    assert await manager.code("consumer.prefer", consumerId=consumer, height=-1, rank="grid") == "bad_message"
+    assert await client.code("consumer.prefer", consumerId=consumer, height=1, rank="grid") == "unknown_consumer"
+
+
+async def test_it_tells_only_its_receiver_that_a_stream_is_held(house: House) -> None:
+    manager, client = await together(house)
+    producer = await publish(client, 1)
+    await manager.ask("transport.create", direction="recv")
+    consumer = (await manager.ask("consumer.create", producerId=producer))["id"]
+    room, conn = plan().appointment_id, manager.socket.get_sid()
+    house.rooms.on_media(room, ConsumerHeld(conn, "gone", True))
+    house.rooms.on_media(room, ConsumerHeld(conn, consumer, True))
+    await manager.until(lambda: ("consumer.held", {"consumerId": consumer, "held": True}) in manager.heard)
+    assert [data for event, data in manager.heard if event == "consumer.held"] == [{"consumerId": consumer, "held": True}]
+    assert not [event for event, _ in client.heard if event == "consumer.held"]
 
 
 async def test_it_places_the_room_anew_when_the_worker_dies(house: House) -> None:

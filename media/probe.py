@@ -1,0 +1,51 @@
+"""When and how much to send for no other reason than to learn what a subscriber can take.
+
+A browser's estimate grows to one and a half times what reaches it and no further, so a subscriber that once had to
+make do with little would do so for ever. Probes are packets it has had already, sent again: they also mend late losses.
+"""
+
+from __future__ import annotations
+
+BEFORE_FIRST = 2.0
+"""Seconds of quiet before a probe, so that the estimate has settled after what went before."""
+LONGEST = 12.0
+"""Seconds after which a probe that leads nowhere ends."""
+BACK_OFF = (4.0, 8.0, 16.0, 32.0)
+"""Seconds of rest after one, two, … probes in a row that ended in a lower estimate."""
+
+_FALL = 0.9  # an estimate below so much of the best one during a probe means that it was too much
+_ABOVE = 1.1  # of the estimate: what a browser's estimate can follow within its next step
+
+
+class Prober:
+    """One subscriber's probing. Times in seconds of one steady clock, rates in bits per second."""
+
+    __slots__ = ("_began_at", "_best_bps", "_failures", "_rest_until", "_wanted_since")
+
+    def __init__(self) -> None:
+        self._wanted_since: float | None = None
+        self._began_at: float | None = None
+        self._best_bps = 0.0
+        self._failures = 0
+        self._rest_until = float("-inf")
+
+    def rate(self, estimate_bps: float, sent_bps: float, missing_bps: float | None, now: float) -> float:
+        """Return how much to send beyond ``sent_bps`` at this moment; ``missing_bps`` is the estimate to reach."""
+        if missing_bps is None:
+            if self._began_at is not None:
+                self._failures = 0  # the last probe has led up
+            self._wanted_since = self._began_at = None
+            return 0.0
+        if self._wanted_since is None:
+            self._wanted_since = now
+        if now < self._rest_until or now - self._wanted_since < BEFORE_FIRST:
+            return 0.0
+        if self._began_at is None:
+            self._began_at, self._best_bps = now, estimate_bps
+        self._best_bps = max(self._best_bps, estimate_bps)
+        if estimate_bps < _FALL * self._best_bps or now - self._began_at > LONGEST:
+            self._rest_until = now + BACK_OFF[min(self._failures, len(BACK_OFF) - 1)]
+            self._failures += 1
+            self._began_at = None
+            return 0.0
+        return max(0.0, min(_ABOVE * estimate_bps, missing_bps) - sent_bps)
