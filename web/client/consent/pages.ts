@@ -1,4 +1,4 @@
-/** The pages that ask: one thing a page, big buttons, and a way to be told first. In the lobby and in the call the same. */
+/** The pages that ask: one thing a page, big buttons, a way to be told first; in lobby and call the same. */
 import { buttons, mainButton, notice as attention, quietButton, text, type Draw } from "../lobby/frame";
 import { h, type Child } from "../ui/dom";
 import { language, t } from "../ui/i18n";
@@ -111,7 +111,8 @@ function itemCard(
         "aria-label": `${words}: ${name}`,
         onclick: () => {
           answered.set(item, decision);
-          for (const one of [yes, no]) one.setAttribute("aria-pressed", String(one === (decision === "given" ? yes : no)));
+          yes.setAttribute("aria-pressed", String(decision === "given"));
+          no.setAttribute("aria-pressed", String(decision === "refused"));
           ready();
         },
       },
@@ -123,7 +124,12 @@ function itemCard(
   return h(
     "section",
     { class: "consent__item" },
-    h("h2", { class: "lobby__subtitle" }, icon(pictureOf(item.notice)), h("span", { lang: item.notice.language }, item.notice.title)),
+    h(
+      "h2",
+      { class: "lobby__subtitle" },
+      icon(pictureOf(item.notice)),
+      h("span", { lang: item.notice.language }, item.notice.title),
+    ),
     ...noticeBody(item.notice, item.about, alive),
     h("div", { class: "consent__choices", role: "group", "aria-label": name }, yes, no),
   );
