@@ -19,7 +19,7 @@ CATALOG_SOURCES := $(wildcard web/locale/*/LC_MESSAGES/*.po) $(wildcard web/cata
 LOCKS := requirements/runtime requirements/dev requirements/node
 step = @printf '\033[1m==> %s\033[0m\n' '$(1)'
 
-.PHONY: help setup serve check test test-fast screenshots format lock catalogs system clean release-hashes static-client bench-encryption bench-media
+.PHONY: help setup serve check test test-fast test-postgresql screenshots format lock catalogs system clean release-hashes static-client bench-encryption bench-media
 
 help: ## List every target.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -41,6 +41,7 @@ check: setup ## Lint, types, import rules, templates, catalogs, locks, and the c
 	@$(BIN)/lint-imports
 	$(call step,templates)
 	@$(BIN)/python tests/checks/templates.py
+	@$(BIN)/python tests/checks/readings.py
 	$(call step,catalogs)
 	@$(BIN)/python web/catalogs.py check
 	$(call step,lock files)
@@ -51,6 +52,14 @@ check: setup ## Lint, types, import rules, templates, catalogs, locks, and the c
 test: setup system ## Run every test, the browsers included (as root it installs what Debian must bring).
 	$(call step,every test)
 	@$(BIN)/pytest
+
+ON_POSTGRESQL := tests/unit/consent/test_keys.py tests/unit/cases tests/flows/test_cases.py tests/flows/test_access_list.py \
+  tests/flows/test_erasure.py tests/flows/test_key_keeping.py tests/flows/test_purge.py
+
+test-postgresql: setup ## Run the tests of cases, keys and erasure on a PostgreSQL server of their own (as root it installs one).
+	@.ci/system postgresql
+	$(call step,tests on PostgreSQL)
+	@$(BIN)/pytest --postgresql $(ON_POSTGRESQL)
 
 test-fast: setup ## Run every test that needs no browser.
 	$(call step,tests without browsers)

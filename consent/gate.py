@@ -192,10 +192,11 @@ def decide(
     found = [_open(need, text, mine, papers, now) for need in needs.items if (text := texts[need.purpose]) is not None]
     asks = tuple(ask for ask in found if ask is not None)
     reasons = tuple(dict.fromkeys(ask.why for ask in asks))
-    if any(ask.need.about is None and ask.no for ask in asks):
+    said_no = any(ask.need.about is None and ask.no for ask in asks)
+    if said_no and not _explaining(mine, appointment_id, now, since_no=True):
         return Decision(State.REFUSE, reasons, asks, everybody)
     # "No" to a person is an answer: the conversation is possible, without that person.
-    if not any(not ask.no and not ask.need.mid_call for ask in asks):
+    if not said_no and not any(not ask.no and not ask.need.mid_call for ask in asks):
         return Decision(State.ALLOW, reasons, asks, _about(asks))
     if _explaining(mine, appointment_id, now):
         outside = frozenset(each.seat_id for each in needs.others if each.role not in EXPLAINERS)
@@ -263,9 +264,16 @@ def _standing(grant: Grant | None, notice: Notice, now: datetime) -> Reason | No
     return Reason.NEW_VERSION if grant.version < notice.version else None
 
 
-def _explaining(grants: Sequence[Grant], appointment_id: str | None, now: datetime) -> bool:
-    """Whether the person has agreed, for this appointment, to a talk that explains."""
+def _explaining(grants: Sequence[Grant], appointment_id: str | None, now: datetime, *, since_no: bool = False) -> bool:
+    """Whether the person has agreed, for this appointment, to a talk that explains.
+
+    Whoever has said no, and then wants it explained, is not refused that; ``since_no`` asks whether it came later.
+    """
     here = [each for each in grants if each.purpose is Purpose.EXPLAIN and each.appointment_id == appointment_id]
     last = latest(here, PERSON)
-    in_time = last is not None and (last.until is None or now < last.until)
-    return appointment_id is not None and last is not None and last.answer is Answer.GIVEN and in_time
+    if appointment_id is None or last is None or last.answer is not Answer.GIVEN:
+        return False
+    answered = latest([each for each in grants if each.purpose is Purpose.VIDEO], PERSON)
+    if since_no and answered is not None and last.at <= answered.at:
+        return False
+    return last.until is None or now < last.until

@@ -29,6 +29,8 @@ from consent.tables import ORGANISATION, DataKeyRow
 
 FOLDER = "keys"
 """Where the key files lie in the data directory."""
+AT_ONCE = 1000
+"""How many cases one statement names."""
 CURRENT = "current"
 """The file that names the key-encryption key for new data keys, once there has been more than one."""
 _FILE = re.compile(r"kek-([0-9a-f]{16})\.key")
@@ -203,9 +205,10 @@ def data_keys_now(session: Session, case_ids: Collection[str]) -> dict[str, Data
     """The same from inside a flush."""
     opened: dict[str, DataKey] = session.info.setdefault(OPENED, {})
     wanted = [case_id for case_id in case_ids if case_id not in opened]
-    for case_id, kek_id, wrapped in session.execute(_wrapped(wanted)) if wanted else ():
-        if wrapped is not None:
-            opened[case_id] = _unwrapped(session, case_id, kek_id, wrapped)
+    for begin in range(0, len(wanted), AT_ONCE):
+        for case_id, kek_id, wrapped in session.execute(_wrapped(wanted[begin : begin + AT_ONCE])):
+            if wrapped is not None:
+                opened[case_id] = _unwrapped(session, case_id, kek_id, wrapped)
     return {case_id: opened[case_id] for case_id in case_ids if case_id in opened}
 
 

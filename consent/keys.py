@@ -16,6 +16,7 @@ from consent import ledger, sealed
 from consent.datakey import DataKey, SealBroken
 from consent.events import Tag
 from consent.keyring import (
+    AT_ONCE,
     OPENED,
     WRITING,
     CaseErased,
@@ -253,8 +254,20 @@ async def _note(
     if not session.info.get(WRITING):
         raise RuntimeError("a case is opened in a writing session only: its reading is an entry")
     now = now or datetime.now(UTC)
-    if not case_ids:
-        return
+    # A statement holds so many values at most, and a supervisor may list every case there is.
+    for begin in range(0, len(case_ids), AT_ONCE):
+        await _note_some(session, reader, case_ids[begin : begin + AT_ONCE], purpose, session_id=session_id, now=now)
+
+
+async def _note_some(
+    session: AsyncSession,
+    reader: Reader,
+    case_ids: list[str],
+    purpose: Purpose,
+    *,
+    session_id: str | None,
+    now: datetime,
+) -> None:
     insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
     rows = [
         {

@@ -26,7 +26,7 @@ from rooms.plan import MeetingPlan, PlannedSeat, PlanStatus
 from rooms.registry import Change, Live, Registry
 from rooms.room import Room
 from rooms.seat import Abilities, Arrival, Phase
-from rooms.withdrawal import RETRY_S, UNWRITABLE, Recording, Withdrawal
+from rooms.withdrawal import RETRY_S, UNWRITABLE, Keep, Recording, Withdrawal
 
 __all__ = ["MeetingPlan", "Outlet", "PlanStatus", "PlannedSeat", "Rooms", "Summary"]
 
@@ -58,8 +58,7 @@ class Rooms:
         clock: Clock = utc_now,
         spool: Spool | None = None,
     ) -> None:
-        self.clock = clock
-        self._spool = spool
+        self.clock, self._spool = clock, spool
         self._database = database
         self._pool = pool
         self._load = load
@@ -77,8 +76,7 @@ class Rooms:
 
     async def start(self) -> None:
         """Bring back the meetings that were running when the server stopped, and begin to watch the clock."""
-        if self._spool is not None:
-            await spooled.replay(self._spool, self._database, self._ended)
+        await spooled.replay(self._spool, self._database, self._ended)
         async with self._database.read() as session:
             for appointment_id in await tables.unended(session):
                 await self._open(session, appointment_id)
@@ -249,17 +247,19 @@ class Rooms:
             if live.room.plan.case_id == case_id:
                 await self._read_plan(live)
 
-    async def withdraw(self, appointment_id: str, seats: Collection[str], record: Recording) -> bool:
+    async def withdraw(
+        self, appointment_id: str, seats: Collection[str], record: Recording, keep: Keep | None = None
+    ) -> bool:
         """All media of these seats ends now; then ``record`` writes down why, and the room follows what it wrote.
 
-        What was taken back stays so while the database is away, and is written as soon as it can be: False until then.
+        While the database is away it stays so, kept by ``keep``, and is written as soon as it can be: False until then.
         In a meeting that is not running there is nothing to end, and DatabaseBusy means that nothing has changed.
         """
         live = self._registry.get(appointment_id)
         if live is None:
             await record()
             return True
-        ending = Withdrawal(live, seats, [record, partial(self._read_plan, live)], self._follow)
+        ending = Withdrawal(live, seats, [record, partial(self._read_plan, live)], self._follow, keep)
         if not (done := await ending.now()):
             self._spawn(ending.later())
         return done

@@ -20,12 +20,24 @@ RETRY_S = 0.5
 Recording = Callable[[], Awaitable[None]]
 """Writes one fact in a transaction of its own; asked again until the database has taken it."""
 
+Keep = Callable[[], Callable[[], None]]
+"""Keeps the withdrawal where a kill does not reach it; what it returns says that it has been written since."""
+
 
 class Withdrawal:
     """One withdrawal; ``steps`` write it down and let the room follow, each done once and in this order."""
 
-    def __init__(self, live: Live, seats: Collection[str], steps: Sequence[Recording], following: Following) -> None:
+    def __init__(
+        self,
+        live: Live,
+        seats: Collection[str],
+        steps: Sequence[Recording],
+        following: Following,
+        keep: Keep | None = None,
+    ) -> None:
         self._live = live
+        self._keep = keep
+        self._written: Callable[[], None] | None = None
         self._seats = frozenset(seats)
         self._steps = deque(steps)
         self._following = following
@@ -44,6 +56,8 @@ class Withdrawal:
         try:
             await self._write()
         except UNWRITABLE:
+            if self._keep is not None:
+                self._written = self._keep()
             return False
         except Exception:  # it was not theirs to take back
             live.halted.difference_update(self._seats)
@@ -61,5 +75,8 @@ class Withdrawal:
         while self._steps:
             await self._steps[0]()
             self._steps.popleft()
+            if self._written is not None:  # the first step writes it down, the others only follow
+                self._written()
+                self._written = None
         self._live.halted.difference_update(self._seats)
         await self._following.announce(self._live)

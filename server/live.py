@@ -18,6 +18,7 @@ from server.http.context import CATALOGS, DATABASE, MEDIA, ROOMS, SECRETS, SETTI
 from server.http.limits import client_address
 from server.metrics import CALLS, MEDIA_STATS
 from server.seats import meeting
+from server.seats import spooled as withdrawals
 from server.serving import SAY_DRAINING
 from signaling import tickets
 from signaling.errors import TEXTS
@@ -47,6 +48,7 @@ def compose(app: web.Application) -> None:
         await pool.start()
         try:
             await ledger.start()
+            await withdrawals.replay(app[job.SPOOL], app[DATABASE])
             await rooms.start()
             yield
         finally:

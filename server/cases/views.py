@@ -41,7 +41,7 @@ PURPOSES: Mapping[Action, Purpose] = {
 """What a page opens a case for, by what it lets people do."""
 ON_THE_CASE = (
     *(Action.CHANGE_CASE, Action.MANAGE_TEAM, Action.PLAN_APPOINTMENT),
-    *(Action.READ_RECORD, Action.READ_ACCESS_LIST, Action.ASK_ERASURE),
+    *(Action.READ_RECORD, Action.READ_ACCESS_LIST, Action.EXPORT_RECORD, Action.ASK_ERASURE),
     *(Action.ENTER_CONTACT, Action.ADMIT_INSPECTOR),
 )
 """What the page of a case may offer."""

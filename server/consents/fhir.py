@@ -39,10 +39,10 @@ def consent(row: ConsentRow, text: Text, controller: Party, subject: str) -> dic
                 ]
             }
         ],
-        "subject": {"identifier": {"system": "urn:poruch:client", "value": subject}},
+        "subject": _person(subject),
         "date": _utc(row.at)[:10],
-        "grantor": [{"identifier": {"system": "urn:poruch:client", "value": subject}}],
-        "controller": [{"display": controller.name}],
+        "grantor": [_person(subject)],
+        "controller": [{"type": "Organization", "display": controller.name}],
         "sourceAttachment": [
             {
                 "contentType": "application/json",
@@ -52,17 +52,33 @@ def consent(row: ConsentRow, text: Text, controller: Party, subject: str) -> dic
                 "url": f"urn:poruch:notice:sha256:{row.notice_hash}",
             }
         ],
-        "policyText": [{"display": text.what}],
+        "policyText": [{"type": "DocumentReference", "display": text.what}],
         "decision": "permit" if row.answer == Answer.GIVEN.value else "deny",
         "provision": [_provision(row)],
     }
     if row.until is not None:
         made["period"] = {"start": _utc(row.at), "end": _utc(row.until)}
     if row.by != "person":
-        made["grantor"] = [{"identifier": {"system": "urn:poruch:representation", "value": row.by.partition(":")[2]}}]
+        document = {"system": "urn:poruch:representation", "value": row.by.partition(":")[2]}
+        made["grantor"] = [{"type": "RelatedPerson", "identifier": document}]
     if row.confirmed_at is not None or row.entered_by is not None:
         made["verification"] = [_verification(row)]
     return made
+
+
+def _person(subject: str) -> dict[str, Any]:
+    return {"type": "Patient", "identifier": {"system": "urn:poruch:client", "value": subject}}
+
+
+def _kind(role: str) -> str:
+    """What somebody is to FHIR: a service, somebody of the person's own, a channel, or a professional."""
+    kinds = {
+        "agency_guest": "Organization",
+        "helper": "RelatedPerson",
+        "representative": "RelatedPerson",
+        "contact": "Device",
+    }
+    return kinds.get(role, "Practitioner")
 
 
 def _provision(row: ConsentRow) -> dict[str, Any]:
@@ -73,7 +89,7 @@ def _provision(row: ConsentRow) -> dict[str, Any]:
         provision["actor"] = [
             {
                 "role": {"coding": [{"system": "urn:poruch:role", "code": row.about["role"]}]},
-                "reference": {"display": row.about["name"]},
+                "reference": {"type": _kind(row.about["role"]), "display": row.about["name"]},
             }
         ]
     return provision
@@ -85,7 +101,7 @@ def _verification(row: ConsentRow) -> dict[str, Any]:
     if row.confirmed_at is not None:
         verification["verificationDate"] = [_utc(row.confirmed_at)]
     if row.witness is not None:
-        verification["verifiedWith"] = {"display": row.witness}
+        verification["verifiedWith"] = {"type": "RelatedPerson", "display": row.witness}
     return verification
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Literal
 
 from sqlalchemy import Select, delete, func, or_, select
@@ -18,7 +18,7 @@ from server.accounts.tables import Account
 from server.appointments.tables import Appointment
 from server.cases.service import Doer
 from server.cases.tables import Case, Retention
-from server.erasure.rules import Kept, Reason, Refusal, Years, refusal
+from server.erasure.rules import Kept, Reason, Refusal, Years, kept_until, refusal
 from server.erasure.tables import Erasure
 from server.person.tables import PersonPage
 from server.sessions.tables import Contact, SessionFacet, SessionSummary
@@ -141,6 +141,22 @@ async def waiting(session: AsyncSession) -> Sequence[Asked]:
 async def erased(session: AsyncSession, *, limit: int = 100) -> Sequence[Asked]:
     """What was erased, latest first."""
     return await _listed(session, select(Erasure).where(Erasure.done).order_by(Erasure.ended_at.desc()).limit(limit))
+
+
+async def overdue(session: AsyncSession, years: Years, now: datetime, *, limit: int = 50) -> list[Case]:
+    """Cases that need not be kept any longer and for which nobody has asked yet, those closed first before others."""
+    asked = select(Erasure.case_id).where(Erasure.ended_at.is_(None))
+    closed = select(Case).where(
+        Case.closed_at.is_not(None), Case.erased_at.is_(None), Case.retention.in_(years), Case.id.not_in(asked)
+    )
+    today = now.astimezone(UTC).date()
+    found: list[Case] = []
+    for case in await session.scalars(closed.order_by(Case.closed_at, Case.id)):
+        if case.closed_at is not None and kept_until(case.closed_at, years[Retention(case.retention)]) <= today:
+            found.append(case)
+            if len(found) == limit:
+                break
+    return found
 
 
 async def find(session: AsyncSession, erasure_id: str) -> Asked | None:

@@ -89,17 +89,20 @@ async def set_retention(request: web.Request) -> web.Response:
 
 
 async def show_all(request: web.Request) -> web.Response:
-    """GET /erasures: what waits for a second person, and what was erased."""
+    """GET /erasures: what waits for a second person, whose time is over, and what was erased."""
     async with database(request).write() as session:
         signed_in = await require(request, session, Action.CONFIRM_ERASURE)
         waiting = await service.waiting(session)
-        await keys.open_cases(session, reader(signed_in), [each.case.id for each in waiting])
+        overdue = await service.overdue(session, years(request), datetime.now(UTC))
+        listed = [*(each.case.id for each in waiting), *(case.id for case in overdue)]
+        await keys.open_cases(session, reader(signed_in), listed)
         erased = await service.erased(session)
     return render(
         request,
         "erasure/list.html",
         nav="cases",
         waiting=waiting,
+        overdue=overdue,
         erased=erased,
         reasons=words.REASONS,
         reason_of=Reason,

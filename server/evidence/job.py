@@ -134,6 +134,7 @@ class LedgerJob:
                     log.warning("a co-signature could not be kept; it is asked for again")
 
 
+SPOOL = web.AppKey("spool", Spool)
 LEDGER_JOB: web.AppKey[LedgerJob] = web.AppKey("ledger_job")
 
 
@@ -161,5 +162,6 @@ def signing(job: LedgerJob, end: Ended) -> Ended:
 
 
 def spool_of(app: web.Application) -> Spool:
-    """Where this server keeps what happens while the database is away."""
-    return Spool(app[SETTINGS].data_dir / FOLDER / "spool", DataKey(app[SECRETS].derive("spool")))
+    """Where this server keeps what happens while the database is away; put into the application, too."""
+    app[SPOOL] = Spool(app[SETTINGS].data_dir / FOLDER / "spool", DataKey(app[SECRETS].derive("spool")))
+    return app[SPOOL]

@@ -7,19 +7,16 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
 from aiohttp import web
-from sqlalchemy.ext.asyncio import AsyncSession
 
-from consent import export, keys
-from consent.checkpoint import Verifier
+from consent import export, ledger
 from consent.checkpointer import LedgerProblem
-from consent.evidence import Kind
+from consent.events import Tag
 from consent.keys import CaseErased, CaseRefused, Purpose, open_case
 from consent.policy import Action
 from consent.tiles import Tile
 from consent.tree import TreeIncomplete, newest, size_of
-from server.appointments.tables import Appointment
 from server.evidence.copying import read_tile
-from server.evidence.job import LEDGER_JOB
+from server.evidence.job import LEDGER_JOB, LedgerJob
 from server.evidence.words import WRONG
 from server.http.context import SETTINGS, database
 from server.http.errors import Forbidden, NotFound, Problem
@@ -45,7 +42,6 @@ def routes() -> list[web.RouteDef]:
         web.get("/evidence", show),
         web.get("/evidence/verify", verify_page),
         web.get("/evidence/log.jsonl", log_export),
-        web.get("/sessions/{appointment_id}/evidence.jsonl", session_export),
         web.get("/cases/{case_id}/evidence.jsonl", case_export),
         web.get("/ledger/checkpoint", checkpoint),
         web.get("/ledger/{path:tile/.+}", tile),
@@ -101,56 +97,31 @@ async def log_export(request: web.Request) -> web.StreamResponse:
         return await _sent(request, lines, "ledger.jsonl")
 
 
-async def session_export(request: web.Request) -> web.StreamResponse:
-    """GET /sessions/{appointment_id}/evidence.jsonl: one session, opened and proven; taking it away is an entry."""
-    appointment_id = request.match_info["appointment_id"]
-    async with database(request).read() as session:
-        appointment = await session.get(Appointment, appointment_id)
-    if appointment is None:
-        raise NotFound
-    return await _part(request, appointment.case_id, appointment_id)
-
-
 async def case_export(request: web.Request) -> web.StreamResponse:
-    """GET /cases/{case_id}/evidence.jsonl: the same for a whole case."""
-    return await _part(request, request.match_info["case_id"], None)
-
-
-async def _part(request: web.Request, case_id: str, session_id: str | None) -> web.StreamResponse:
-    log = await log_key(request)
-    now, signed_in = datetime.now(UTC), account(request)
+    """GET /cases/{case_id}/evidence.jsonl: every entry of a case, opened and proven; taking it away is an entry."""
+    case_id, now, signed_in, job = request.match_info["case_id"], datetime.now(UTC), account(request), job_of(request)
     async with database(request).write() as session:
         await require(request, session, Action.EXPORT_RECORD, case_id)
         try:
-            key = await open_case(session, reader(signed_in), case_id, Purpose.EXPORT, session_id=session_id, now=now)
+            key = await open_case(session, reader(signed_in), case_id, Purpose.EXPORT, now=now)
         except CaseRefused:
             raise Forbidden(Action.EXPORT_RECORD, case_id=case_id) from None
         except CaseErased:
             raise NotFound from None
-        lines = [line async for line in part_lines(session, key, log, now, session_id)]
-    name = f"{Kind.SESSION.value}-{session_id}" if session_id else Kind.CASE.value
-    return await _sent(request, _each(lines), f"{name}.jsonl")
-
-
-async def log_key(request: web.Request) -> Verifier:
-    """The ledger's public key, once everything so far is signed. Raises NothingYet."""
-    job = request.app[LEDGER_JOB]
-    await job.now()
+        details = {"form": "case", "by": signed_in.name, "role": signed_in.role.value}
+        actor = ledger.account_actor(signed_in.id)
+        ledger.append(session, Tag.RECORD_EXPORTED, actor=actor, at=now, case_id=case_id, details=details)
+    await job.now()  # so that this very export is covered
     signer = await job.checkpointer.signer()
     if signer is None:
         raise NothingYet
-    return signer.verifier
+    async with database(request).read() as session:
+        return await _sent(request, export.part(session, key, signer.verifier, now), "case.jsonl")
 
 
-async def part_lines(
-    session: AsyncSession, key: keys.CaseKey, log: Verifier, now: datetime, session_id: str | None
-) -> AsyncIterator[str]:
-    """The lines of a session or a case. Raises NothingYet."""
-    try:
-        async for line in export.part(session, key, log, now, session_id=session_id):
-            yield line
-    except export.NothingSigned:
-        raise NothingYet from None
+def job_of(request: web.Request) -> LedgerJob:
+    """What signs."""
+    return request.app[LEDGER_JOB]
 
 
 async def checkpoint(request: web.Request) -> web.Response:
@@ -215,8 +186,3 @@ async def _flush(
     await response.write("".join(gathered).encode())
     gathered.clear()
     return response
-
-
-async def _each(lines: list[str]) -> AsyncIterator[str]:
-    for line in lines:
-        yield line

@@ -29,6 +29,8 @@ from signaling.exchange import (
 
 MEDIA = "/consents/media/{}"
 """Where a recording is, by its SHA-256."""
+UNTOLD = frozenset({State.ASK, State.REFUSE})
+"""While nothing is agreed to, and also after a "no", a talk that explains is on offer."""
 
 
 async def of_seat(
@@ -46,8 +48,8 @@ async def of_seat(
     return SeatConsents(
         state=said.state.value,
         reasons=tuple(reason.value for reason in said.reasons),
-        pages=_pages(open_asks, language),
-        explain=_explaining(seen, language, now) if own and open_asks and said.state is State.ASK else None,
+        pages=_pages(open_asks, seen.notices, language, now),
+        explain=_explaining(seen, language, now) if own and open_asks and said.state in UNTOLD else None,
         given=_given(seen, client, said),
         other_way=await _other_way(session, key, client) if said.state is State.REFUSE else None,
     )
@@ -82,21 +84,20 @@ def _theirs(ask: Ask, *, own: bool) -> bool:
     )
 
 
-def _pages(asks: Sequence[Ask], language: str) -> tuple[ConsentPage, ...]:
+def _pages(asks: Sequence[Ask], notices: Sequence[Notice], language: str, now: datetime) -> tuple[ConsentPage, ...]:
     by_need = {ask.need: ask for ask in asks}
+    # A running conversation goes on under older texts, but whoever is asked now is asked with the newest.
+    newest = {need: current(notices, need.purpose, now) or ask.notice for need, ask in by_need.items()}
     return tuple(
-        ConsentPage.model_validate({"key": key, "items": [_item(by_need[need], language) for need in needs]})
+        ConsentPage.model_validate(
+            {"key": key, "items": [_item(by_need[need], _shown(newest[need], language)) for need in needs]}
+        )
         for key, needs in pages([ask.need for ask in asks])
     )
 
 
-def _item(ask: Ask, language: str) -> ConsentItem:
-    return ConsentItem(
-        purpose=ask.need.purpose.value,
-        about=_about(ask.need),
-        why=ask.why.value,
-        notice=_shown(ask.notice, language),
-    )
+def _item(ask: Ask, notice: NoticeShown) -> ConsentItem:
+    return ConsentItem(purpose=ask.need.purpose.value, about=_about(ask.need), why=ask.why.value, notice=notice)
 
 
 def _about(need: Need) -> ConsentAbout | None:

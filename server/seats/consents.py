@@ -15,16 +15,18 @@ from consent import keys as case_keys
 from consent.keys import CaseKey, Purpose
 from consent.ledger import seat_actor
 from consent.records import Method
+from rooms.spooled import keeper
 from server.appointments.service import SeatContext
 from server.consents import other_ways
 from server.consents import service as consents
 from server.consents.scene import scene
 from server.consents.service import ConsentError, Given, Proof
+from server.evidence.job import SPOOL
 from server.http.context import CATALOGS, database, rooms
 from server.http.errors import Problem
 from server.http.limits import spend
 from server.i18n import COOKIE
-from server.seats import asking, service
+from server.seats import asking, service, spooled
 from server.seats.service import Keys, SeatError
 from signaling.errors import CONSENT_TEXTS, TEXTS
 from signaling.exchange import (
@@ -144,7 +146,8 @@ async def _withdraw(request: web.Request, keys: Keys, asked: WithdrawRequest) ->
                 raise SeatError("nothing_given" if error.code == "not_asked" else error.code) from error
 
     ended = {asked.about_seat or client_seat}
-    if not await rooms(request).withdraw(context.appointment_id, ended, record):
+    keep = keeper(request.app[SPOOL], spooled.KIND, spooled.item(context, asked, _method(asked), now))
+    if not await rooms(request).withdraw(context.appointment_id, ended, record, keep):
         return WithdrawReply(written=False, consent=None)
     await rooms(request).case_changed(context.case_id)
     return WithdrawReply(written=True, consent=await _standing(request, keys, asked, now))

@@ -147,9 +147,9 @@ async def test_whoever_wants_it_explained_meets_the_case_manager_and_agrees_in_t
     assert await client.evaluate(f"poruch.state().producers.every(one => one.seat !== {_seat(other)})")
 
     await client.click("button", "Read and answer now")
-    await client.click_css("dialog[open] .lobby__button:not(.consent__no)")
+    await client.click_css("dialog[open] .consent__yes")
     await client.wait_for("document.querySelector('dialog[open] h2')?.innerText.includes('nterpreter')")
-    await client.click_css("dialog[open] .lobby__button:not(.consent__no)")
+    await client.click_css("dialog[open] .consent__yes")
     await all_meet({manager_name: manager, demo.client: client, other: psychologist})
 
 

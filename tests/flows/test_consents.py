@@ -249,7 +249,9 @@ async def test_papers_have_every_mandatory_field_and_leave_a_trace(walk: Walk, e
     assert receipt["receipt_metadata"]["record_id"] == record.rpartition("/")[2]
     fhir = await (await walk.manager.get(f"{record}/fhir.json")).json(content_type="application/fhir+json")
     assert (fhir["resourceType"], fhir["status"], fhir["decision"]) == ("Consent", "active", "permit")
-    assert fhir["verification"] == [{"verified": False, "verifiedWith": {"display": f"Olha, neighbour, {day(0)}"}}]
+    assert fhir["verification"] == [
+        {"verified": False, "verifiedWith": {"type": "RelatedPerson", "display": f"Olha, neighbour, {day(0)}"}}
+    ]
     assert len(await entries(Tag.CONSENT_EXPORTED)) == 2
 
 

@@ -78,7 +78,7 @@ async def test_it_plans_a_new_appointment_when_the_old_one_is_over(
 
 
 async def test_one_click_signs_in_and_leads_to_where_the_work_begins(links: DemoLinks, visitor: Visitor) -> None:
-    homes = ("/today", "/today", "/today", "/sessions", "/today", "/admin/accounts")
+    homes = ("/today", "/today", "/today", "/supervision", "/today", "/admin/accounts")
     for staff, home in zip(links["staff"], homes, strict=True):
         person = await visitor()
         page = await (await person.get(staff["sign_in_url"])).text()

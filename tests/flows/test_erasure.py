@@ -145,6 +145,19 @@ async def test_a_confirmed_erasure_leaves_nothing_to_read_and_an_entry_without_c
     assert wrapped not in on_disk, "the wrapped key is still in the database's file or its log"
 
 
+async def test_it_lists_what_need_not_be_kept_any_longer_until_somebody_asks(
+    signed_in: SignedIn, database: Database
+) -> None:
+    manager, supervisor = await signed_in(Role.CASE_MANAGER), await signed_in(Role.SUPERVISOR)
+    old = await closed_case(database, manager, days_ago=6 * 366)
+    young = await closed_case(database, manager, days_ago=4 * 365, alias="Барвінок")
+    page = await (await supervisor.get("/erasures")).text()
+    assert f'data-overdue="{old}"' in page
+    assert young not in page
+    assert (await asked(manager, old, "time_over"))[0] == 303
+    assert "data-overdue" not in await (await supervisor.get("/erasures")).text()
+
+
 async def test_a_hold_stops_an_erasure_that_was_asked_for(
     signed_in: SignedIn, database: Database, entries: Entries
 ) -> None:

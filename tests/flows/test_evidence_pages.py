@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from consent import verdict
 from consent.checkpoint import Checkpoint, Verifier
 from consent.database import Database
 from consent.events import Tag
-from consent.ledger import append
+from consent.ledger import Entry, append
 from consent.policy import Role
 from consent.tiles import Tile, tiles_of, unbundle
 from consent.verify import Report, Wrong, verify
@@ -83,7 +83,7 @@ async def test_a_supervisor_takes_the_proof_of_a_session_away(
     _, appointment_id = await planned(database)
     supervisor = await signed_in(Role.SUPERVISOR)
     await watched(job, witness[0])
-    answer = await supervisor.get(f"/sessions/{appointment_id}/evidence.jsonl")
+    answer = await supervisor.get(f"/sessions/{appointment_id}/proof")
     assert answer.status == 200, await answer.text()
     assert answer.headers["Content-Disposition"] == f'attachment; filename="session-{appointment_id}.jsonl"'
     report = checked(await answer.text(), witness[0])
@@ -99,12 +99,18 @@ async def test_a_supervisor_takes_the_proof_of_a_session_away(
     assert verdict.main([str(file)]) == 10
 
 
-async def test_taking_it_away_is_an_entry(job: LedgerJob, database: Database, signed_in: SignedIn) -> None:
-    _, appointment_id = await planned(database)
+async def test_taking_it_away_is_an_entry(
+    job: LedgerJob, database: Database, signed_in: SignedIn, entries: Callable[..., Awaitable[Sequence[Entry]]]
+) -> None:
+    case_id, _ = await planned(database)
     supervisor = await signed_in(Role.SUPERVISOR)
-    first = checked(await (await supervisor.get(f"/sessions/{appointment_id}/evidence.jsonl")).text())
-    second = checked(await (await supervisor.get(f"/sessions/{appointment_id}/evidence.jsonl")).text())
-    assert second.entries == first.entries + 1
+    for count in (1, 2):
+        report = checked(await (await supervisor.get(f"/cases/{case_id}/evidence.jsonl")).text())
+        assert report.intact
+        told = await entries(Tag.RECORD_EXPORTED)
+        assert [(entry.actor, entry.details["form"]) for entry in told] == [
+            (f"account:{supervisor.id}", "case")
+        ] * count
     assert job.status.problem is None
 
 
@@ -127,7 +133,7 @@ async def test_nobody_else_gets_it(
     case_id, appointment_id = await planned(database)
     person, stranger = await signed_in(role), await visitor()
     for path in (
-        f"/sessions/{appointment_id}/evidence.jsonl",
+        f"/sessions/{appointment_id}/proof",
         f"/cases/{case_id}/evidence.jsonl",
         "/evidence/log.jsonl",
     ):

@@ -64,7 +64,7 @@ class Page {
           { class: "govuk-body-l" },
           t("You want to speak with somebody? Phone us:"),
           " ",
-          h("a", { class: "govuk-link phone", href: `tel:${page.help_phone.replace(/[^+\d]/g, "")}` }, page.help_phone),
+          h("a", { class: "govuk-link", href: `tel:${page.help_phone.replace(/[^+\d]/g, "")}` }, page.help_phone),
         ),
     );
     this.#root.setAttribute("aria-busy", "false");

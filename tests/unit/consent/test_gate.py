@@ -224,6 +224,16 @@ def test_a_no_to_an_interpreter_holds_in_the_talk_that_explains_too() -> None:
     assert (said.state, said.kept_out) == (State.EXPLAIN, frozenset({"s-psy", "s-int"}))
 
 
+def test_whoever_said_no_and_then_wants_it_explained_is_told_and_nothing_more() -> None:
+    no = grant(answer=Answer.REFUSED, at=NOW - timedelta(minutes=2))
+    told = grant(Purpose.EXPLAIN, appointment="a1", at=NOW - timedelta(minutes=1))
+    said = gate(grants=[no, told])
+    assert said.state is State.EXPLAIN
+    assert said.kept_out == {"s-psy"}
+    assert gate(grants=[told, replace(no, at=NOW)]).state is State.REFUSE
+    assert gate(grants=[no, replace(told, appointment_id="a2")]).state is State.REFUSE
+
+
 def test_a_no_ends_the_talk_that_explains() -> None:
     said = gate(grants=[grant(Purpose.EXPLAIN, appointment="a1"), grant(answer=Answer.REFUSED)])
     assert said.state is State.REFUSE

@@ -14,7 +14,7 @@ from consent import keys
 from consent.database import Database
 from consent.datakey import DataKey, SealBroken
 from consent.events import Tag
-from consent.keyring import FOLDER, KeyMissing, Keyring, KeyringError, data_key
+from consent.keyring import AT_ONCE, FOLDER, KeyMissing, Keyring, KeyringError, data_key
 from consent.keys import CaseErased, CaseRefused, Locked, Purpose
 from consent.policy import Role
 from consent.tables import DataKeyRow
@@ -293,6 +293,17 @@ async def test_a_list_is_one_entry_for_each_case(database: Database) -> None:
         stranger = await hire(session, Role.LAWYER)
         with pytest.raises(CaseRefused):
             await keys.open_cases(session, service.reader_of(stranger), [first])
+
+
+async def test_a_list_may_name_more_cases_than_one_statement_holds(database: Database) -> None:
+    many = [f"{number:016x}" for number in range(2 * AT_ONCE + 1)]
+    async with database.write() as session:
+        supervisor = await hire(session, Role.SUPERVISOR)
+        for case_id in (many[0], many[AT_ONCE], many[-1]):
+            await data_key(session, case_id)
+        opened = await keys.open_cases(session, service.reader_of(supervisor), many)
+        assert list(opened) == [many[0], many[AT_ONCE], many[-1]]
+        assert (await tags(session)).count(Tag.CASE_READ) == 3
 
 
 @pytest.mark.embedded

@@ -59,7 +59,7 @@ export class ConsentInCall {
     if (consent === "ask" && before !== undefined && before !== "ask") {
       // It may have been taken back elsewhere: here everything stops as well.
       devices.closeAll();
-      if (!session.halted.value) announce(t("The conversation is stopped for you. Nobody sees or hears you."), "assertive");
+      if (!session.halted.value) announce(stoppedWords(), "assertive");
       void this.#look(snapshot);
     }
     if (snapshot.you.asked.join() !== this.#lookedFor) {
@@ -188,7 +188,7 @@ export class ConsentInCall {
     if (whole) {
       session.halted.set(true);
       devices.closeAll();
-      announce(t("The conversation is stopped for you. Nobody sees or hears you."), "assertive");
+      announce(stoppedWords(), "assertive");
     }
     if (this.#snapshot) this.update(this.#snapshot);
     while (!this.#life.signal.aborted) {
@@ -268,5 +268,7 @@ export class ConsentInCall {
     return this.#parts.desk.state.value?.pages.flatMap((page) => page.items) ?? [];
   }
 }
+
+const stoppedWords = (): string => t("The conversation is stopped for you. Nobody sees or hears you.");
 
 const PASSING: ReadonlySet<string> = new Set(["offline", "busy", "too_many_requests", "internal"]);

@@ -1,7 +1,7 @@
 /** Hearing a text: the organisation's own recording, or the browser's voice where it has one for this language. */
 import { atServer } from "../server";
 import { h } from "../ui/dom";
-import { language, t } from "../ui/i18n";
+import { t } from "../ui/i18n";
 import { icon } from "../ui/icons";
 import { mainButton } from "../lobby/frame";
 import type { NoticeShown } from "./types";
@@ -59,7 +59,8 @@ function recording(notice: NoticeShown): Sounding | null {
       player.currentTime = 0;
       const ended = new Promise<void>((resolve) => {
         end = resolve;
-        for (const event of ["ended", "pause", "error"]) player.addEventListener(event, () => resolve(), { once: true });
+        for (const event of ["ended", "pause", "error"])
+          player.addEventListener(event, () => resolve(), { once: true });
       });
       await player.play();
       await ended;
@@ -96,6 +97,3 @@ export function aloud(notice: NoticeShown): string {
   const { title, what, why, who, how_long, rights, withdraw, controller } = notice;
   return [title, what, why, who, how_long, rights, withdraw, controller].join("\n");
 }
-
-/** Whether the words are in the language of the page. */
-export const inPageLanguage = (notice: NoticeShown): boolean => notice.language === language();

@@ -79,7 +79,8 @@ async function ask(
     desk.tappedBy = by;
   };
   const hands = withHelper === true && desk.tappedBy !== "representative" ? { value: desk.tappedBy, choose } : null;
-  const walked = await askPages(show, unanswered(consents), { asked: desk.asked, explain: consents.explain !== null, hands });
+  const asking = { asked: desk.asked, explain: consents.explain !== null, hands };
+  const walked = await askPages(show, unanswered(consents), asking);
   switch (walked) {
     case "language":
       return "again";

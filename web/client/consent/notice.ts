@@ -1,4 +1,4 @@
-/** One text on the page: a picture, what it is in few words, the whole of it for whoever wants it, and ways to hear and see it. */
+/** One text on the page: a picture, what it is in few words, the whole of it, and ways to hear and see it. */
 import { h, type Child } from "../ui/dom";
 import { t } from "../ui/i18n";
 import { icon, type IconName } from "../ui/icons";

@@ -1,4 +1,4 @@
-/** The pages that ask: one thing a page, big buttons, and a way to be told first. In the lobby and in the call the same. */
+/** The pages that ask: one thing a page, big buttons, a way to be told first; in lobby and call the same. */
 import { buttons, mainButton, notice as attention, quietButton, text, type Draw } from "../lobby/frame";
 import { h, type Child } from "../ui/dom";
 import { language, t } from "../ui/i18n";
@@ -69,8 +69,8 @@ function askPage(
         title: only.notice.title,
         picture: pictureOf(only.notice),
         body: [
-          first ? whoTaps(asking) : null,
           ...noticeBody(only.notice, only.about, alive),
+          first ? whoTaps(asking) : null,
           yesAndNo(() => answer("given"), () => answer("refused")),
           buttons(talk, back),
         ],
@@ -111,7 +111,8 @@ function itemCard(
         "aria-label": `${words}: ${name}`,
         onclick: () => {
           answered.set(item, decision);
-          for (const one of [yes, no]) one.setAttribute("aria-pressed", String(one === (decision === "given" ? yes : no)));
+          yes.setAttribute("aria-pressed", String(decision === "given"));
+          no.setAttribute("aria-pressed", String(decision === "refused"));
           ready();
         },
       },
@@ -123,17 +124,24 @@ function itemCard(
   return h(
     "section",
     { class: "consent__item" },
-    h("h2", { class: "lobby__subtitle" }, icon(pictureOf(item.notice)), item.notice.title),
+    h(
+      "h2",
+      { class: "lobby__subtitle" },
+      icon(pictureOf(item.notice)),
+      h("span", { lang: item.notice.language }, item.notice.title),
+    ),
     ...noticeBody(item.notice, item.about, alive),
     h("div", { class: "consent__choices", role: "group", "aria-label": name }, yes, no),
   );
 }
 
-/** Two buttons of one size: neither answer is the better one. */
+/** Two buttons that look alike: neither answer is the better one. */
 export function yesAndNo(yes: () => void, no: () => void): HTMLElement {
+  const agree = mainButton(t("Yes, I agree"), yes, "check");
   const refuse = mainButton(t("No, I do not agree"), no, "cross");
-  refuse.classList.add("consent__no");
-  return buttons(mainButton(t("Yes, I agree"), yes, "check"), refuse);
+  agree.classList.add("consent__answer", "consent__yes");
+  refuse.classList.add("consent__answer", "consent__no");
+  return buttons(agree, refuse);
 }
 
 function explainFirst(press: () => void): HTMLElement {
@@ -194,13 +202,19 @@ export function otherWaysPage(
       picture: "heart",
       body: [
         text(t("Help goes on. You lose nothing, and nobody is to blame.")),
-        other_way === null ? null : attention(otherWayWords(other_way, zone), other_way.kind === "phone" ? "phone" : "house"),
+        other_way === null ? null : promise(other_way, zone),
         h("h2", { class: "lobby__subtitle" }, t("How shall we help you?")),
         buttons(wish("phone", t("Phone me"), "phone"), wish("visit", t("Visit me"), "house")),
         buttons(quietButton(t("I have changed my mind"), () => done("again"))),
       ],
     };
   });
+}
+
+function promise(way: OtherWay, zone: string): HTMLElement {
+  const shown = attention(otherWayWords(way, zone), way.kind === "phone" ? "phone" : "house");
+  shown.classList.add("consent__promise");
+  return shown;
 }
 
 /** Who does it, and until when, as far as that is known. */

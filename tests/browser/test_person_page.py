@@ -1,0 +1,143 @@
+"""Staff and a person around consent, on real pages: decide, write down, open the person's page, stop, agree again."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+
+from tests.browser.conftest import MakeChromiumPerson
+from tests.support.accessible import finds_in_both_schemes, lost_in_double_text
+from tests.support.chromium import ChromiumPage
+from tests.support.demo import Demo
+from tests.support.walk import DESK, PHONE, sign_in
+
+
+async def faults_of(page: ChromiumPage, name: str) -> list[str]:
+    """What axe finds in light and dark, and what is lost when text doubles."""
+    faults = await finds_in_both_schemes(page)
+    faults += [f"text at 200%: {fault}" for fault in await lost_in_double_text(page)]
+    return [f"{page.label}, {name}: {fault}" for fault in faults]
+
+
+async def write_down(page: ChromiumPage, answer: str) -> None:
+    """Write down, from the page of consents, what the demo's client said about the conversation."""
+    await page.click("link", "Write down an answer")
+    await page.click("radio", answer, exact=True)
+    await page.click("radio", "At a home visit")
+    await page.click("checkbox", "The whole text was read")
+    await page.fill("Who was there", "Olha, the neighbour")
+    await page.click("button", "Write it down")
+    await page.find("heading", "Consent")
+
+
+async def pin_of(manager: ChromiumPage) -> str:
+    """A new PIN, read from the page."""
+    await manager.click("button", "PIN")
+    await manager.see("The new PIN")
+    found = re.search(r"\b(\d{3}) (\d{3})\b", await manager.text())
+    assert found
+    return found[1] + found[2]
+
+
+async def test_a_person_stops_and_agrees_again_with_one_tap_and_sees_who_has_read(
+    demo: Demo, in_chromium: MakeChromiumPerson
+) -> None:
+    faults: list[str] = []
+    manager = await in_chromium("case manager", viewport=DESK)
+    await sign_in(manager, demo, "case_manager")
+    consents = f"{demo.links['case_url']}/consents"
+    await manager.goto(consents)
+    await write_down(manager, "Yes")
+    faults += await faults_of(manager, "consents")
+    await manager.click("link", "The person's own page")
+    await manager.click("button", "The phone is safe")
+    link = await manager.evaluate("document.getElementById('person-link').value")
+    pin = await pin_of(manager)
+    faults += await faults_of(manager, "the page with a PIN")
+
+    person = await in_chromium("client", viewport=PHONE)
+    await person.goto(link)
+    await person.find("heading", "video conversation")
+    assert "#" not in await person.url()
+    await person.see("A worker wrote this down for you. Is it right?")
+    await person.click("button", "Yes, it is right")
+    await person.see_none("A worker wrote this down for you. Is it right?")
+    faults += await faults_of(person, "own page")
+    await person.click("button", "Stop agreeing")
+    await person.see("stopped agreeing")
+    await person.find("button", "I agree again")
+    await person.reload()
+    await person.see("stopped agreeing")  # the address has no secret any more, and the tab still knows it
+    await manager.goto(f"{demo.url}/today")
+    await manager.see("no date yet")
+    faults += await faults_of(manager, "today with an alarm")
+    await person.click("button", "I agree again")
+    await person.find("button", "Stop agreeing")
+    await manager.reload()
+    await manager.see_none("no date yet")
+
+    await person.fill("Your PIN", "12345")
+    await person.click("button", "Show who has opened it")
+    await person.see("The PIN has six digits.")
+    await person.fill("Your PIN", pin)
+    await person.click("button", "Show who has opened it")
+    await person.see(demo.name("case_manager"))
+    await person.see("case manager, changed something in your case")
+    faults += await faults_of(person, "own page with readers")
+
+    await manager.goto(consents)
+    await manager.click("link", "The person's own page")
+    await manager.click("button", "Close the page")
+    await person.reload()
+    await person.see("This link does not work any more. Please phone us.")
+    assert not faults, "\n".join(faults)
+
+
+async def test_a_supervisor_decides_and_writes_texts_and_a_flag_stops_every_link(
+    demo: Demo, in_chromium: MakeChromiumPerson
+) -> None:
+    faults: list[str] = []
+    supervisor = await in_chromium("supervisor", viewport=PHONE)
+    manager = await in_chromium("case manager", viewport=DESK)
+    await sign_in(supervisor, demo, "supervisor")
+    await sign_in(manager, demo, "case_manager")
+    suitability = f"{demo.links['case_url']}/suitability"
+    await manager.goto(suitability)
+    await manager.see("video is suitable")
+    await manager.fill("What do you know?", "He reads her messages.")
+    await manager.click("button", "Stop video on this case")
+    await manager.see("Somebody may be in danger. There is no video, no link and no call")
+    await manager.see("A meeting in person has to be arranged.")
+    faults += await faults_of(manager, "suitability after the flag")
+    await manager.click("button", "Set who and when")
+    await manager.fill("By which day", f"{datetime.now(UTC) + timedelta(days=2):%Y-%m-%d}")
+    faults += await faults_of(manager, "another way")
+    await manager.click("button", "Save")
+    await manager.see("meeting in person at the service")
+    await manager.goto(f"{demo.url}/today")
+    await manager.click_css("[data-appointment] a")
+    await manager.see("No video is possible on this case now")
+    assert await manager.count("textbox", "Link for") == 0
+
+    await supervisor.goto(suitability)
+    faults += await faults_of(supervisor, "suitability")
+    await supervisor.click("radio", "Yes, video is suitable")
+    await supervisor.fill("Reason", "Spoke with her in person; she has a new telephone.")
+    await supervisor.click("button", "Write down the decision")
+    await supervisor.see("video is suitable")
+    await manager.reload()
+    await manager.find("textbox", "Link for")
+
+    await supervisor.goto(f"{demo.url}/notices/helper")
+    faults += await faults_of(supervisor, "a text")
+    await supervisor.click("button", "Write a new version")
+    faults += await faults_of(supervisor, "writing a text")
+    await supervisor.fill("Heading", "Somebody sits beside you")
+    await supervisor.click("button", "Save and preview")
+    await supervisor.see("Somebody sits beside you")
+    faults += await faults_of(supervisor, "preview")
+    await supervisor.click("button", "Publish")
+    await supervisor.see("The new text is published.")
+    await supervisor.goto(f"{demo.url}/notices")
+    faults += await faults_of(supervisor, "all texts")
+    assert not faults, "\n".join(faults)
