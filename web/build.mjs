@@ -165,8 +165,6 @@ const scripts = ["client/call.ts", "client/site.ts", "client/devices-page.ts", "
 const styles = ["styles/site.css", "styles/call.css", "styles/print.css"];
 await bundle([...scripts, ...styles, ...(forTests ? ["../tests/browser/encryption_page.ts"] : [])], define);
 
-put("govuk-frontend.js", readFileSync(join(WEB, "node_modules/govuk-frontend/dist/govuk/govuk-frontend.min.js")));
-
 callPage();
 writeFileSync(join(DIST, "manifest.json"), `${JSON.stringify(manifest, null, 2)}\n`);
 if (elsewhere === undefined) {

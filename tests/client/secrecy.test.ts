@@ -3,8 +3,11 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 
+import type { Arrival } from "../../web/client/call/arrivals";
+import type { Banner } from "../../web/client/call/banners";
 import { readChat } from "../../web/client/call/chat";
 import { named } from "../../web/client/call/naming";
+import { notices, type Answers, type Moment } from "../../web/client/call/notices";
 import { secrecy } from "../../web/client/call/secrecy-words";
 import type { Counts, Member } from "../../web/client/e2ee/crypto";
 import { Reading } from "../../web/client/e2ee/reading";
@@ -65,6 +68,34 @@ describe("the state in words", () => {
     assert.equal(state([], { stage: { name: "asking", late: false } }), "starting"));
   it("is stopped when nobody lets this device in", () =>
     assert.equal(state([], { stage: { name: "asking", late: true } }), "stopped"));
+});
+
+describe("the banner of those who have joined", () => {
+  const seen: string[] = [];
+  const shown = (...arrivals: Arrival[]): Banner[] =>
+    notices(
+      {
+        snapshot: { you: { can: [], muted_by_host: false }, people: [] },
+        soundBlocked: false,
+        microphoneHeld: false,
+        cameraHeld: false,
+        sharing: false,
+        secrecy: { state: "verified" },
+        trouble: null,
+        doubtful: [],
+        arrivals,
+      } as unknown as Moment,
+      { seen: ({ seat }: Arrival) => seen.push(seat) } as unknown as Answers,
+    );
+  const arrival = (seat: string): Arrival => ({ seat, device: seat, words: `${seat} has joined.` });
+
+  it("is not there while nobody has", () => assert.deepEqual(shown(), []));
+  it("is one line for several, and one press closes it", () => {
+    const banners = shown(arrival("a"), arrival("b"));
+    assert.deepEqual(banners.map(({ words }) => words), ["a has joined. b has joined."]);
+    banners[0]?.buttons?.[0]?.onPress();
+    assert.deepEqual(seen, ["a", "b"]);
+  });
 });
 
 describe("reading", () => {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,11 @@ from consent.policy import Role
 from media.pool import MediaPool
 from rooms.plan import PlannedSeat
 from tests.flows.group_people import APPOINTMENT, GroupPerson, Team, converge
-from tests.flows.meeting import MEDIA, House
+from tests.flows.meeting import House
+from tests.support.headless import Headless
 from tests.support.keys_process import KeysProcess
+from tests.support.media_room import need_own_address, settings
+from tests.support.sframe import Stream
 from tests.unit.rooms.people import CLIENT, GUEST, INTERPRETER, MANAGER, PSYCHOLOGIST
 
 CROWD = [f"{number:016x}" for number in range(100, 108)]
@@ -33,7 +37,7 @@ async def process() -> AsyncIterator[KeysProcess]:
 @pytest.fixture
 async def team(tmp_path: Path, process: KeysProcess) -> AsyncIterator[Team]:
     database = Database.in_file(tmp_path / "rooms.sqlite3")
-    house = House(database, MediaPool(MEDIA))
+    house = House(database, MediaPool(settings()))
     invited = house.plans[APPOINTMENT]
     crowd = tuple(PlannedSeat(seat, Role.HELPER, f"Helper {seat[-2:]}", by_link=True) for seat in CROWD)
     house.plans[APPOINTMENT] = replace(invited, seats=invited.seats + crowd)
@@ -49,6 +53,11 @@ async def call_of(team: Team, *seats: str) -> list[GroupPerson]:
     others = [await team.join(seat, None if seat in team.certificates else host) for seat in seats]
     await converge(host, *others)
     return [host, *others]
+
+
+async def requested(person: GroupPerson, event: str, data: dict[str, Any]) -> dict[str, Any]:
+    """One request of a participant's media."""
+    return await person.ask(event, **data)
 
 
 def committed(epoch: int) -> Any:
@@ -84,6 +93,32 @@ async def test_eight_people_join_at_once(team: Team) -> None:
     crowd = [await team.come(seat, host) for seat in CROWD]
     await asyncio.gather(*(team.bring_keys(person) for person in crowd))
     await converge(host, *crowd)
+
+
+@pytest.mark.timeout(180)
+async def test_eight_people_who_join_at_once_see_one_another(team: Team) -> None:
+    need_own_address()
+    await team.house.pool.start()
+    [host] = await call_of(team)
+    crowd = [await team.come(seat, host) for seat in CROWD]
+    await asyncio.gather(*(team.bring_keys(person) for person in crowd))
+    await converge(host, *crowd)
+    people = [host, *crowd]
+    media = [Headless(partial(requested, person), person.keys.frames) for person in people]
+    try:
+        await asyncio.gather(*(each.load() for each in media))
+        pictures = await asyncio.gather(*(each.publish("video") for each in media))
+        # Each sees the next one in the round: all who send are seen, and all who came see.
+        for at, each in enumerate(media):
+            sender = (at + 1) % len(people)
+            await each.consume(pictures[sender], Stream(people[sender].seat, "video", "camera"))
+        await asyncio.gather(*(each.wait_for(next(iter(each.received)), changes=10) for each in media))
+    finally:
+        for each in media:
+            await each.close()
+        await team.house.pool.close()
+    for person in people:
+        assert set(person.keys.frames.refused) <= {"no_key", "unknown_epoch"}
 
 
 async def test_a_member_leaves_during_a_commit(team: Team) -> None:

@@ -132,6 +132,12 @@ class FrameKeys:
         self._send = (found.own, found.key(epoch, found.own), itertools.count())
         self.sending = epoch
 
+    def mislead(self, base_key: bytes) -> None:
+        """Seal with a key that nobody else has, under the true key's id."""
+        assert self._send is not None
+        leaf, key, counter = self._send
+        self._send = (leaf, FrameKey(key.kid, base_key), counter)
+
     def clear(self) -> None:
         """Forget everything: nothing leaves and nothing is opened any more."""
         self._epochs.clear()

@@ -138,15 +138,18 @@ function doubts({ doubtful }: Moment, { approve }: Answers): Banner[] {
   }));
 }
 
-/** With the name from the key; the sound and the words for a screen reader come with the arrival itself. */
+/** With the names from the keys, several in one line; the sound and the words for a screen reader come with each arrival. */
 function joined({ arrivals }: Moment, { seen }: Answers): Banner[] {
-  return arrivals.map((arrival) => ({
-    key: `joined-${arrival.seat}`,
-    words: arrival.words,
-    picture: "person",
-    tone: "plain",
-    buttons: [{ key: `seen-${arrival.seat}`, words: t("Close"), onPress: () => seen(arrival) }],
-  }));
+  if (arrivals.length === 0) return [];
+  return [
+    {
+      key: "joined",
+      words: arrivals.map(({ words }) => words).join(" "),
+      picture: arrivals.length > 1 ? "people" : "person",
+      tone: "plain",
+      buttons: [{ key: "seen", words: t("Close"), onPress: () => arrivals.forEach(seen) }],
+    },
+  ];
 }
 
 function knocks({ snapshot, zone }: Moment, { orders }: Answers): Banner[] {

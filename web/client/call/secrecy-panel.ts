@@ -39,7 +39,8 @@ export class SecrecyButton {
       this.element.dataset["state"] = state;
       fill(this.#picture, icon(picture));
     }
-    setText(this.#words, words);
+    // Why it has stopped stands in full below, across the page; here it would only push everything else away.
+    setText(this.#words, state === "stopped" ? t("Stopped") : words);
   }
 }
 

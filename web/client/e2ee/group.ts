@@ -173,12 +173,12 @@ export class CallGroup {
     if (!state || room?.you.phase !== "in") return;
     const view = this.#crypto.group.value;
     if (!view || view.group !== state.group) await this.#comeIn(state, room);
-    else if (state.epoch > view.epoch) await this.#wait(state, view);
+    else if (state.epoch > view.epoch) await this.#wait();
     else await this.#tend(state, room, view);
   }
 
   /** The others are further on: the commit is on its way, or the server keeps it back. */
-  async #wait(state: DeliveryState, view: GroupView): Promise<void> {
+  async #wait(): Promise<void> {
     if (this.#asked) return;
     this.#behindSince ??= performance.now();
     const waited = performance.now() - this.#behindSince;

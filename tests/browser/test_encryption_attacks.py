@@ -1,0 +1,210 @@
+"""What comes under a wrong key or a wrong name is neither seen nor heard, and who stalls holds up nobody else."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+from typing import Any
+
+from playwright.async_api import WebSocketRoute
+
+from tests.browser.conftest import MakeChromiumPerson
+from tests.support.chromium import ChromiumPage
+from tests.support.demo import Demo
+from tests.support.encrypted import EncryptedPerson
+from tests.support.keys_process import KeysProcess
+from tests.support.media_seen import sees
+from tests.support.page import until
+from tests.support.socket_person import SocketPerson
+from tests.support.walk import (
+    DESK,
+    PHONE,
+    all_meet,
+    arrive,
+    is_in,
+    join,
+    let_in,
+    picture,
+    plan,
+    says_of,
+    sees_and_hears,
+    sign_in,
+)
+
+ENCRYPTION = "poruch.encryption()"
+COUNTS = f"Object.values({ENCRYPTION}.stay.value?.crypto.counts.value ?? {{}})"
+COMING = "Sound and picture come in a moment"
+# Plays every incoming track whatever the page makes of it, for a while: the loudest sample, the brightest colour, and
+# how many pictures came out of the decoders.
+PERCEIVED = """(async () => {
+  const tracks = witness.connections.filter(one => one.connectionState === 'connected')
+    .flatMap(one => one.getReceivers()).map(one => one.track);
+  const context = new AudioContext(), ear = context.createAnalyser(), samples = new Float32Array(ear.fftSize);
+  await context.resume();
+  for (const track of tracks.filter(one => one.kind === 'audio'))
+    context.createMediaStreamSource(new MediaStream([track])).connect(ear);
+  const videos = tracks.filter(one => one.kind === 'video').map(track => {
+    const video = Object.assign(document.createElement('video'), {muted: true, srcObject: new MediaStream([track])});
+    video.play().catch(() => 0);
+    return video;
+  });
+  const brush = new OffscreenCanvas(32, 18).getContext('2d', {willReadFrequently: true});
+  let loudest = 0, brightest = 0, decoded = 0;
+  for (let turn = 0; turn < 40; turn++) {
+    await new Promise(done => setTimeout(done, 50));
+    ear.getFloatTimeDomainData(samples);
+    loudest = Math.max(loudest, ...samples.map(Math.abs));
+    for (const video of videos) {
+      brush.drawImage(video, 0, 0, 32, 18);
+      const seen = brush.getImageData(0, 0, 32, 18).data;
+      for (let at = 0; at < seen.length; at += 4) brightest = Math.max(brightest, seen[at], seen[at + 1], seen[at + 2]);
+    }
+  }
+  for (const connection of witness.connections)
+    for (const line of (await connection.getStats()).values())
+      if (line.type === 'inbound-rtp' && line.kind === 'video') decoded += line.framesDecoded ?? 0;
+  context.close();
+  return {tracks: tracks.length, loudest, brightest, decoded};
+})()"""
+
+
+async def test_frames_under_a_wrong_key_are_black_and_silent_and_never_noise(
+    demo: Demo, in_chromium: MakeChromiumPerson
+) -> None:
+    manager = await in_chromium("case manager", viewport=DESK)
+    await sign_in(manager, demo, "case_manager")
+    meeting = await plan(manager, demo)
+    await join(manager, meeting.url)
+    process = await KeysProcess.start()
+    person = await SocketPerson.come(meeting.invitation)
+    await let_in(manager, demo.client)
+    await person.until(lambda state: state["you"]["phase"] == "in")
+    client = await EncryptedPerson.start(person, meeting.invitation, process)
+    await client.has_keys()
+    frames = client.member.frames
+    right = frames.base_key()
+    frames.mislead(os.urandom(16))
+    await client.media.load()
+    for kind in ("audio", "video"):
+        await client.media.publish(kind)
+    # Frames of both kinds come, and none opens.
+    await manager.wait_for(f"{COUNTS}.filter(one => one.refused.tampered > 20).length === 2")
+    await says_of(manager, demo.client, COMING)
+    perceived = await manager.evaluate(PERCEIVED)
+    assert perceived == {"tracks": perceived["tracks"], "loudest": 0, "brightest": 0, "decoded": 0}
+    assert perceived["tracks"] >= 2
+    # The very same senders with the right key are seen and heard, by the same eyes and ears.
+    frames.mislead(right)
+    await sees_and_hears(manager, demo.client)
+    perceived = await manager.evaluate(PERCEIVED)
+    assert perceived["loudest"] > 0.01
+    assert perceived["brightest"] > 50
+    assert perceived["decoded"] > 0
+    await client.leave()
+    await process.close()
+
+
+def _swapped(one: str, other: str, message: str | bytes) -> str | bytes:
+    """The snapshot of a server that says of each of these two that what they send is the other's."""
+    if not isinstance(message, str) or not message.startswith('42["room.state"'):
+        return message
+    name, state = json.loads(message[2:])
+    turned = {one: other, other: one}
+    for producer in state["producers"]:
+        producer["seat"] = turned.get(producer["seat"], producer["seat"])
+    return f"42{json.dumps([name, state])}"
+
+
+async def test_streams_that_the_server_swaps_between_people_are_not_shown(
+    demo: Demo, in_chromium: MakeChromiumPerson
+) -> None:
+    manager = await in_chromium("case manager", viewport=DESK)
+    client = await in_chromium("client", viewport=PHONE)
+    psychologist = await in_chromium("psychologist", viewport=DESK)
+    await sign_in(manager, demo, "case_manager")
+    await sign_in(psychologist, demo, "psychologist")
+    meeting = await plan(manager, demo)
+    await asyncio.gather(join(manager, meeting.url), arrive(client, meeting.invitation))
+    await let_in(manager, demo.client)
+    name = demo.name("case_manager")
+    await all_meet({name: manager, demo.client: client})
+    seats: list[str] = await manager.evaluate(f"{ENCRYPTION}.view.value.members.map(one => one.seat)")
+    assert len(seats) == 2
+
+    def lie(socket: WebSocketRoute) -> None:
+        server = socket.connect_to_server()
+        server.on_message(lambda message: socket.send(_swapped(seats[0], seats[1], message)))
+
+    await psychologist.raw.route_web_socket(re.compile("/socket"), lie)
+    await join(psychologist, meeting.url)
+    # Four streams come, sound and picture of two people, and each is refused for its sender.
+    await psychologist.wait_for(f"{COUNTS}.filter(one => one.refused.wrong_sender > 20).length === 4")
+    for person in (name, demo.client):
+        await says_of(psychologist, person, COMING)
+    assert await psychologist.evaluate(
+        "[...document.querySelectorAll('.tile:not(.tile--own) video')].every(one => !one.srcObject)"
+    )
+    perceived = await psychologist.evaluate(PERCEIVED)
+    assert (perceived["loudest"], perceived["brightest"], perceived["decoded"]) == (0, 0, 0)
+    # It is their names that are wrong, not the streams: the two see each other still.
+    await sees_and_hears(manager, demo.client, demo.name("psychologist"))
+
+
+async def _stalling(page: ChromiumPage) -> list[str]:
+    """From its next connection on: once the list that is returned holds a word, no commit and no welcome arrives."""
+    orders: list[str] = []
+
+    def stall(socket: WebSocketRoute) -> None:
+        server = socket.connect_to_server()
+
+        def passed_on(message: str | bytes) -> None:
+            kept_back = isinstance(message, str) and re.match(r'42\["mls\.(committed|welcome)"', message)
+            if not (orders and kept_back):
+                socket.send(message)
+
+        server.on_message(passed_on)
+
+    await page.raw.route_web_socket(re.compile("/socket"), stall)
+    return orders
+
+
+async def test_a_member_who_processes_no_commit_holds_up_nobody_else(
+    demo: Demo, in_chromium: MakeChromiumPerson
+) -> None:
+    manager = await in_chromium("case manager", viewport=DESK)
+    client = await in_chromium("client", viewport=PHONE)
+    psychologist = await in_chromium("psychologist", viewport=DESK)
+    orders = await _stalling(client)
+    await sign_in(manager, demo, "case_manager")
+    await sign_in(psychologist, demo, "psychologist")
+    meeting = await plan(manager, demo)
+    await asyncio.gather(join(manager, meeting.url), arrive(client, meeting.invitation))
+    await let_in(manager, demo.client)
+    names = {"manager": demo.name("case_manager"), "psychologist": demo.name("psychologist")}
+    await all_meet({names["manager"]: manager, demo.client: client})
+
+    orders.append("stall")
+    await join(psychologist, meeting.url)
+    place = f"JSON.stringify([{ENCRYPTION}.view.value?.group, {ENCRYPTION}.view.value?.epoch])"
+
+    async def agree() -> Any:
+        return await manager.evaluate(place) == await psychologist.evaluate(place)
+
+    await until(agree, "the two others agree")
+    await asyncio.gather(
+        _sees(manager, names["psychologist"]),
+        _sees(psychologist, names["manager"]),
+        # Who stalls is told so, and sends nothing with keys that are no longer everybody's.
+        client.see("Stopped, because no certified device of the team has let this one in yet"),
+    )
+    # The line is mended, and everybody meets.
+    orders.clear()
+    await client.reload()
+    await is_in(client)
+    await all_meet({names["manager"]: manager, demo.client: client, names["psychologist"]: psychologist})
+
+
+async def _sees(page: ChromiumPage, name: str) -> None:
+    await sees(page, picture(name))
