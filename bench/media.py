@@ -17,7 +17,7 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bench import media_cost
+from bench import media_cost, media_lossy
 from bench.media_cost import Figures, say
 from tests.support import network
 
@@ -33,7 +33,12 @@ async def _cost(address: str, wish: argparse.Namespace) -> Figures:
     return {"cost": found, **media_cost.ratios(found)}
 
 
-PARTS: dict[str, Part] = {"cost": _cost}
+async def _lossy(address: str, wish: argparse.Namespace) -> Figures:
+    found = await media_lossy.lossy(address, repeats=wish.repeats)
+    return {"lossy": media_lossy.compared(found), "lossy_runs": found}
+
+
+PARTS: dict[str, Part] = {"cost": _cost, "lossy": _lossy}
 
 
 def machine() -> Figures:
