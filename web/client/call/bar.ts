@@ -15,6 +15,7 @@ export interface BarActions {
   chat: () => void;
   layout: () => void;
   audioOnly: () => void;
+  sight: () => void;
   devices: () => void;
   keys: () => void;
   leave: () => void;
@@ -42,6 +43,7 @@ export class Bar {
   readonly #flip: Control;
   readonly #layout: Control;
   readonly #audioOnly: Control;
+  readonly #sight: Control;
   readonly #devices: Control;
   readonly #keys: Control;
   readonly #leave: Control;
@@ -55,11 +57,12 @@ export class Bar {
     this.#more = new Control("more", null, () => this.#toggle());
     this.#layout = new Control("layout", "Alt+L", actions.layout);
     this.#audioOnly = new Control("audio-only", "Alt+A", actions.audioOnly);
+    this.#sight = new Control("sight", "Alt+V", actions.sight);
     this.#flip = new Control("flip", null, actions.flip);
     this.#devices = new Control("devices", "Alt+G", actions.devices);
     this.#keys = new Control("keys", "Alt+K", actions.keys);
     this.#leave = new Control("leave", null, actions.leave, "danger");
-    const rest = [this.chat, this.#layout, this.#audioOnly, this.#flip, this.#devices, this.#keys].map(
+    const rest = [this.chat, this.#layout, this.#audioOnly, this.#sight, this.#flip, this.#devices, this.#keys].map(
       (control) => control.element,
     );
     const main = [this.#microphone, this.#camera, this.people, this.#more].map((control) => control.element);
@@ -125,6 +128,12 @@ export class Bar {
       picture: "speaker",
       pressed: session.audioOnly.value,
     });
+    this.#sight.update({
+      words: t("Picture first"),
+      state: session.sight.value ? t("on") : t("off"),
+      picture: "hand",
+      pressed: session.sight.value,
+    });
     this.#flip.update({ words: t("Turn camera"), state: "", picture: "camera-switch" });
     this.#flip.element.hidden = !severalCameras || camera === null;
     this.#devices.update({ words: t("Devices"), state: "", picture: "settings" });
@@ -148,6 +157,7 @@ export function shortcuts(actions: BarActions, admitFirst: () => void): Shortcut
     { code: "KeyJ", shown: "Alt + J", words: t("Let in whoever waits longest"), run: admitFirst },
     { code: "KeyL", shown: "Alt + L", words: t("All alike, or the speaker large"), run: actions.layout },
     { code: "KeyA", shown: "Alt + A", words: t("Sound only"), run: actions.audioOnly },
+    { code: "KeyV", shown: "Alt + V", words: t("Picture before sound, for signing and lip-reading"), run: actions.sight },
     { code: "KeyG", shown: "Alt + G", words: t("Devices"), run: actions.devices },
     { code: "KeyK", shown: "Alt + K", words: t("This list of keys"), run: () => actions.keys() },
   ];

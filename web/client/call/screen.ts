@@ -33,6 +33,7 @@ import { notices } from "./notices";
 import { PeoplePanel } from "./people-panel";
 import { SecrecyButton, secrecyDialog } from "./secrecy-panel";
 import { secrecy, type Secrecy } from "./secrecy-words";
+import { same } from "./sizes";
 import { Stage } from "./stage";
 
 export interface CallParts {
@@ -81,7 +82,10 @@ export class CallScreen {
       (text) => this.#say(text),
       (one) => encryption.stay.value?.group.expect(one),
     );
-    this.#stage = new Stage(() => this.#draw());
+    this.#stage = new Stage(
+      () => this.#draw(),
+      () => session.shown.set(this.#stage.shown()),
+    );
     this.#bar = new Bar(actions);
     this.#panel = new PeoplePanel(this.#orders, seat.appointment.time_zone, actions.people);
     this.#alert = new KnockAlert(devices, () => t("Video conversation"));
@@ -125,6 +129,8 @@ export class CallScreen {
       session.health,
       session.muted,
       session.audioOnly,
+      session.held,
+      session.sight,
       sound.blocked,
       quality.reception,
       devices,
@@ -186,12 +192,15 @@ export class CallScreen {
       muted,
       audioOnly,
       interrupted: session.health.value === "mending",
+      held: session.held.value,
       open: guard.open.value,
       members: new Set(encryption.view.value?.members.map((member) => member.seat)),
       stopped: encryption.stage.value.name === "stopped" || encryption.paused.value,
       layout: this.#layout,
       zone,
     });
+    const shown = this.#stage.shown();
+    if (!same(session.shown.value, shown)) session.shown.set(shown);
     this.#panel.update(snapshot);
     this.#bar.update({
       session,
@@ -351,6 +360,10 @@ export class CallScreen {
       audioOnly: () => {
         session.audioOnly.set(!session.audioOnly.value);
         announce(session.audioOnly.value ? t("Pictures off, sound only") : t("Pictures on"));
+      },
+      sight: () => {
+        session.sight.set(!session.sight.value);
+        announce(session.sight.value ? t("On a weak line the picture comes before the sound") : t("Sound first"));
       },
       devices: () => void devicesDialog(devices, () => keepChoices(choicesOf(devices))),
       keys: () => undefined,

@@ -6,6 +6,7 @@ import type { Person, Snapshot } from "../types";
 import { h } from "../ui/dom";
 import { t } from "../ui/i18n";
 import { arrange, tiled, type Layout } from "./arrangement";
+import { Sizes, type Rank, type Shown } from "./sizes";
 import { Tile, type TileView } from "./tile";
 
 export interface StageInput {
@@ -17,6 +18,8 @@ export interface StageInput {
   audioOnly: boolean;
   /** Nothing arrives at this moment: pictures are taken away rather than left frozen. */
   interrupted: boolean;
+  /** Producers that are kept back because this line cannot carry them. */
+  held: ReadonlySet<string>;
   /** Stream numbers whose frames open. */
   open: ReadonlySet<number>;
   /** Seats that somebody's key speaks for. */
@@ -33,9 +36,12 @@ export class Stage {
   readonly #list = h("ul", { class: "stage__tiles" });
   readonly #tiles = new Map<string, Tile>();
   readonly #onPin: () => void;
+  readonly #sizes: Sizes;
+  readonly #ranks = new Map<string, Rank>();
 
-  constructor(onPin: () => void) {
+  constructor(onPin: () => void, onSizes: () => void) {
     this.#onPin = onPin;
+    this.#sizes = new Sizes(onSizes);
     this.element = h("section", { class: "stage", "aria-label": t("People in the conversation") }, this.#list);
   }
 
@@ -57,6 +63,21 @@ export class Stage {
     this.#list.style.setProperty("--rest", String(rest.length));
     for (const [seat, tile] of this.#tiles) tile.element.classList.toggle("tile--large", stage.includes(seat));
     this.#order([...stage, ...rest]);
+    this.#ranks.clear();
+    for (const { seat } of people) {
+      const speaks = stage.includes(seat) || seat === input.reception.speaker;
+      this.#ranks.set(seat, this.pinned === seat ? "pinned" : speaks ? "speaker" : "grid");
+    }
+  }
+
+  /** How each person's picture stands on the screen, by seat. */
+  shown(): ReadonlyMap<string, Shown> {
+    const found = new Map<string, Shown>();
+    for (const [seat, tile] of this.#tiles) {
+      const height = this.#sizes.of(tile.face);
+      found.set(seat, { height, rank: height > 0 ? (this.#ranks.get(seat) ?? "grid") : "hidden" });
+    }
+    return found;
   }
 
   #view(input: StageInput, person: Person): TileView {
@@ -74,6 +95,8 @@ export class Stage {
       mirrored: own && devices.value.facing === "user",
       microphone: own ? ownMicrophone : microphone === undefined ? "none" : microphone.paused ? "off" : "on",
       weak: input.reception.weak.has(person.seat),
+      pictureHeld: producers.some(({ id, kind }) => kind === "video" && input.held.has(id)),
+      soundHeld: producers.some(({ id, kind }) => kind === "audio" && input.held.has(id)),
       keys: own ? "open" : keysOf(input, person.seat),
       pinned: this.pinned === person.seat,
     };
@@ -87,14 +110,17 @@ export class Stage {
       this.#onPin();
     });
     this.#tiles.set(seat, tile);
+    this.#sizes.watch(tile.face);
     this.#list.append(tile.element);
     return tile;
   }
 
   #remove(seat: string): void {
     const tile = this.#tiles.get(seat);
-    tile?.clear();
-    tile?.element.remove();
+    if (!tile) return;
+    this.#sizes.forget(tile.face);
+    tile.clear();
+    tile.element.remove();
     this.#tiles.delete(seat);
   }
 
@@ -111,8 +137,8 @@ function remotePicture(input: StageInput, seat: string): MediaStreamTrack | null
   );
   const wanted = shown.find((producer) => producer.source === "screen") ?? shown[0];
   const stream = input.streams.find(({ producerId }) => producerId === wanted?.id);
-  // What does not open is not shown: the last picture would stand frozen.
-  return stream && input.open.has(stream.stream) ? stream.track : null;
+  // What is kept back, or does not open, is not shown: the last picture would stand frozen.
+  return stream && !input.held.has(stream.producerId) && input.open.has(stream.stream) ? stream.track : null;
 }
 
 function keysOf(input: StageInput, seat: string): TileView["keys"] {
@@ -120,7 +146,8 @@ function keysOf(input: StageInput, seat: string): TileView["keys"] {
   if (!input.members.has(seat)) return "catching_up";
   if (input.snapshot.room.phase !== "open") return "open";
   const due = input.snapshot.producers.filter(
-    (one) => one.seat === seat && !one.paused && !(input.audioOnly && one.kind === "video"),
+    (one) =>
+      one.seat === seat && !one.paused && !input.held.has(one.id) && !(input.audioOnly && one.kind === "video"),
   );
   const opens = (id: string): boolean =>
     input.streams.some(({ producerId, stream }) => producerId === id && input.open.has(stream));

@@ -18,6 +18,9 @@ export interface TileView {
   mirrored: boolean;
   microphone: "on" | "off" | "none";
   weak: boolean;
+  /** What one's own line cannot carry at this moment. */
+  pictureHeld: boolean;
+  soundHeld: boolean;
   /** Whether this person's frames open at this moment. */
   keys: "open" | "catching_up" | "stopped";
   pinned: boolean;
@@ -25,6 +28,8 @@ export interface TileView {
 
 export class Tile {
   readonly element: HTMLElement;
+  /** The part that shows the picture. */
+  readonly face: HTMLElement;
   readonly #video = h("video", {
     class: "tile__video",
     muted: true,
@@ -48,10 +53,11 @@ export class Tile {
       icon("pin"),
       this.#pinWords,
     );
+    this.face = h("div", { class: "tile__face" }, this.#initials, this.#video);
     this.element = h(
       "li",
       { class: "tile", "data-seat": seat },
-      h("div", { class: "tile__face" }, this.#initials, this.#video),
+      this.face,
       this.#pin,
       h("div", { class: "tile__words" }, h("p", { class: "tile__who" }, this.#name, " ", this.#role), this.#states),
     );
@@ -115,6 +121,18 @@ function describe(view: TileView): State[] {
     person.phase === "in" &&
       view.keys === "catching_up" && { words: t("Sound and picture come in a moment"), picture: "lock", tone: "warn" },
     person.phase === "in" && view.keys === "stopped" && { words: t("Stopped"), picture: "lock", tone: "warn" },
+    person.phase === "in" &&
+      view.pictureHeld && {
+        words: t("No picture: your connection is weak. You hear each other, and the picture comes back by itself."),
+        picture: "camera-off",
+        tone: "warn",
+      },
+    person.phase === "in" &&
+      view.soundHeld && {
+        words: t("No sound: your connection is weak and carries the picture first. The sound comes back by itself."),
+        picture: "microphone-off",
+        tone: "warn",
+      },
     person.phase === "in" && view.weak && { words: t("Weak connection"), picture: "warning", tone: "warn" },
     view.host && { words: t("Host"), picture: "hand", tone: "plain" },
     person.with_helper === true && { words: t("With helper"), picture: "two-persons", tone: "plain" },
