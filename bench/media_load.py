@@ -380,7 +380,7 @@ class Load:
 
 
 def _block(person: Person, ssrc: int, highest: int) -> rtcp.ReportBlock:
-    """What a browser says of a stream. By its last two numbers a server knows the round trip; only then Janus keeps any."""
+    """What a browser says of a stream. Its last two numbers give the round trip; before, Janus keeps nothing."""
     middle, heard_at = person.sender_reports.get(ssrc, (0, 0.0))
     delay = int((time.perf_counter() - heard_at) * 65536) if middle else 0
     return rtcp.ReportBlock(ssrc, 0, 0, highest, 0, middle, delay)

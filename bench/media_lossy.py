@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import struct
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -33,7 +32,6 @@ OVERHEAD = 28
 SIZES = (("r0", 1, 600), ("r1", 2, 1000), ("r2", 6, 1050))
 """Size's name, packets a picture, bytes a packet: 0.14, 0.48 and 1.5 Mbit/s at 30 pictures a second."""
 _AUDIO, _VIDEO, _REPAIR = {100, 111}, {101, 96}, {102, 97}
-_TIME = struct.Struct("!d")
 _SHORTEST = 16
 
 
@@ -55,7 +53,7 @@ class Listener:
 
     def __init__(self, transport: ClientTransport, seed: int) -> None:
         self._transport = transport
-        self.down: Netem[bytes] = Netem(DOWN, seed)
+        self.down: Netem[tuple[bytes, float]] = Netem(DOWN, seed)
         self._up: Netem[bytes] = Netem(UP, seed)
         self._picture, self._sound, self._estimate = Picture(), Sound(), Estimate(START_BPS)
         self._video_ssrc = 0
@@ -69,7 +67,7 @@ class Listener:
 
     def take(self, datagram: bytes, now: float) -> None:
         """Put one encrypted RTP packet on the way."""
-        self.down.send(datagram, len(datagram) + OVERHEAD, now)
+        self.down.send((datagram, now), len(datagram) + OVERHEAD, now)
 
     def take_report(self, datagram: bytes, now: float) -> None:
         """Take one encrypted RTCP packet: servers measure the round trip by what we say of their sender reports."""
@@ -83,9 +81,11 @@ class Listener:
 
     def step(self, now: float) -> None:
         """Receive what has arrived and send the feedback that is due."""
-        for datagram in self.down.due(now):
-            self._bytes += len(datagram)
-            self._arrived(datagram, now)
+        # Moments are the network's own: a stall of this process is no delay of the path.
+        while (at := self.down.next_at) is not None and at <= now:
+            for datagram, entered in self.down.due(at):
+                self._bytes += len(datagram)
+                self._arrived(datagram, at - entered, at)
         asked = self._picture.feedback(now)
         # Every packet begins with a report on the stream: without reduced size (RFC 5506) that is a must, and Janus
         # finds the stream by it.
@@ -131,7 +131,7 @@ class Listener:
             overflowed=self.down.tally.overflowed / max(1, self.down.tally.sent),
         )
 
-    def _arrived(self, datagram: bytes, now: float) -> None:
+    def _arrived(self, datagram: bytes, under_way: float, now: float) -> None:
         # Only here: what the network has lost is no replay when it comes again as it was.
         self._view[: len(datagram)] = datagram
         self._length[0] = len(datagram)
@@ -140,10 +140,11 @@ class Listener:
         packet = bytes(self._view[: self._length[0]])
         payload = packet[payload_of(packet) :]
         kind, sequence = packet[1] & 0x7F, int.from_bytes(packet[2:4], "big")
-        if len(payload) < _SHORTEST:
+        if len(payload) < _SHORTEST or packet[0] & 0x20:
+            self._estimate.arrived(len(datagram), under_way)
             return  # padding of a probe
-        under_way = now - _TIME.unpack_from(payload, len(payload) - _TIME.size)[0]
         if kind in _REPAIR:
+            self._estimate.arrived(len(datagram), under_way)
             self._picture.arrived(int.from_bytes(payload[:2], "big"), video_packet(packet, payload[2:]), now)
         elif kind in _VIDEO:
             self._video_ssrc = int.from_bytes(packet[8:12], "big")

@@ -188,9 +188,9 @@ class Estimate:
 
     def arrived(self, size: int, under_way: float) -> None:
         """Take a packet of ``size`` bytes."""
+        self._bytes += size
         self._shortest = min(self._shortest, under_way)
         self._queued += 0.1 * (under_way - self._shortest - self._queued)
-        self._bytes += size
 
     def update(self, now: float) -> int:
         """The estimate at ``now``; to be asked several times a second."""
