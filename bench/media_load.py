@@ -217,7 +217,7 @@ class Load:
         while True:
             now = time.perf_counter()
             if not counting and now - started >= warm:
-                self._drain(members)
+                self.drain(members)
                 counting, measured_from, late = True, now, 0.0
                 self._latencies, self._expected, self._sent, self._bad = [], 0, 0, 0
                 received_before = sum(person.received for person in members)
@@ -230,7 +230,7 @@ class Load:
                 self.frame(person, stream, now)
                 heapq.heapreplace(due, (at + stream.period, number, person, stream))
             if now >= drain:
-                self._drain(members)
+                self.drain(members)
                 drain = time.perf_counter() + DRAIN_SECONDS
             if now >= report:
                 self.report(members)
@@ -244,7 +244,7 @@ class Load:
             await asyncio.sleep(0.0005)
         used, lasted = process_seconds(pid) - seconds_before, time.perf_counter() - measured_from
         await asyncio.sleep(0.1)
-        self._drain(members)
+        self.drain(members)
         forwarded = sum(person.received for person in members) - received_before
         latencies = sorted(self._latencies)
         return Measured(
@@ -301,7 +301,8 @@ class Load:
         if person.up is not None:
             self._drain_one(person, person.up, received=False)
 
-    def _drain(self, members: Sequence[Person]) -> None:
+    def drain(self, members: Sequence[Person]) -> None:
+        """Take whatever has come for these people."""
         for person in members:
             if person.down is not None:
                 self._drain_one(person, person.down, received=True)
