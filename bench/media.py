@@ -17,7 +17,7 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bench import media_cost
+from bench import media_cost, media_lossy, media_rooms
 from bench.media_cost import Figures, say
 from tests.support import network
 
@@ -33,7 +33,24 @@ async def _cost(address: str, wish: argparse.Namespace) -> Figures:
     return {"cost": found, **media_cost.ratios(found)}
 
 
-PARTS: dict[str, Part] = {"cost": _cost}
+async def _lossy(address: str, wish: argparse.Namespace) -> Figures:
+    found = await media_lossy.lossy(address, repeats=wish.repeats)
+    return {"lossy": media_lossy.compared(found), "lossy_runs": found}
+
+
+async def _rooms(address: str, wish: argparse.Namespace) -> Figures:
+    return await media_rooms.rooms_per_core(address, most=wish.most_rooms, step=wish.step, seconds=wish.seconds)
+
+
+async def _keep_people(address: str, wish: argparse.Namespace) -> Figures:
+    return await media_rooms.keep(address, repeats=wish.repeats)
+
+
+async def _soak(address: str, wish: argparse.Namespace) -> Figures:
+    return await media_rooms.soak(address, minutes=wish.minutes)
+
+
+PARTS: dict[str, Part] = {"cost": _cost, "rooms": _rooms, "lossy": _lossy, "keep": _keep_people, "soak": _soak}
 
 
 def machine() -> Figures:
@@ -89,6 +106,9 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=5.0, help="length of one window")
     parser.add_argument("--workloads", nargs="+", choices=tuple(media_cost.WORKLOADS), default=[*media_cost.WORKLOADS])
     parser.add_argument("--servers", nargs="+", default=["poruch", "janus0", "janus1"])
+    parser.add_argument("--most-rooms", type=int, default=80)
+    parser.add_argument("--step", type=int, default=10, help="rooms more each time, to find the most")
+    parser.add_argument("--minutes", type=float, default=10.0, help="of the soak")
     parser.add_argument("--dry", action="store_true", help="print, and keep nothing")
     wish = parser.parse_args()
     asyncio.run(_measure(network.enter(), wish))

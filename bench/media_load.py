@@ -46,6 +46,10 @@ class Stream:
     abs_send_time_id: int = 2
     transport_cc_id: int = 3
     packets: int = VIDEO_PACKETS
+    size: int = VIDEO_BYTES
+    key_packets: int = VIDEO_PACKETS
+    rtx_ssrc: int = 0
+    rid: str = ""
     fan: int = 0
     sequence: int = field(default_factory=lambda: random.randrange(30000))  # noqa: S311 - no secret
     timestamp: int = field(default_factory=lambda: random.randrange(1 << 31))  # noqa: S311 - no secret
@@ -82,6 +86,7 @@ class Person:
     transport_sequence: int = 0
     received: int = 0
     highest: dict[int, int] = field(default_factory=dict)
+    sender_reports: dict[int, tuple[int, float]] = field(default_factory=dict)
 
 
 Room = list[Person]
@@ -97,7 +102,7 @@ def people(rooms: int, size: int, publishers: int | None = None) -> list[Room]:
             first = 1 + 1000 * (1 + room * size + place)
             fan = sum(other is not person for other in members)
             person.streams = [
-                Stream("audio", first, 111, packets=1, fan=fan),
+                Stream("audio", first, 111, packets=1, size=AUDIO_BYTES, fan=fan),
                 Stream("video", first + 1, 96, fan=fan),
             ]
         made.append(members)
@@ -182,7 +187,7 @@ class Load:
     """Sends and receives for the given rooms; ``run`` measures one window of the process ``pid``."""
 
     def __init__(self) -> None:
-        self._in, self._out = Batch(BATCH), Batch(8)
+        self._in, self._out = Batch(BATCH), Batch(32)
         self._length = srtp_ffi.new("int *")
         self._plain = srtp_ffi.new("char[]", SLOT)
         self._plain_view = memoryview(srtp_ffi.buffer(self._plain)).cast("B")
@@ -212,7 +217,7 @@ class Load:
         while True:
             now = time.perf_counter()
             if not counting and now - started >= warm:
-                self._drain(members)
+                self.drain(members)
                 counting, measured_from, late = True, now, 0.0
                 self._latencies, self._expected, self._sent, self._bad = [], 0, 0, 0
                 received_before = sum(person.received for person in members)
@@ -222,13 +227,13 @@ class Load:
             while due and due[0][0] <= now:
                 at, number, person, stream = due[0]
                 late = max(late, now - at)
-                self._frame(person, stream, now)
+                self.frame(person, stream, now)
                 heapq.heapreplace(due, (at + stream.period, number, person, stream))
             if now >= drain:
-                self._drain(members)
+                self.drain(members)
                 drain = time.perf_counter() + DRAIN_SECONDS
             if now >= report:
-                self._report(members)
+                self.report(members)
                 report += REPORT_SECONDS
             if now >= keep_alive:
                 for person in (*members, *others):
@@ -239,7 +244,7 @@ class Load:
             await asyncio.sleep(0.0005)
         used, lasted = process_seconds(pid) - seconds_before, time.perf_counter() - measured_from
         await asyncio.sleep(0.1)
-        self._drain(members)
+        self.drain(members)
         forwarded = sum(person.received for person in members) - received_before
         latencies = sorted(self._latencies)
         return Measured(
@@ -254,16 +259,17 @@ class Load:
             bad=self._bad,
         )
 
-    def _frame(self, person: Person, stream: Stream, now: float) -> None:
+    def frame(self, person: Person, stream: Stream, now: float) -> None:
+        """Send one frame of a stream."""
         transport = person.up
         if transport is None:
             raise RuntimeError("a publisher without a transport")
-        video, out = stream.kind == "video", self._out
-        size = VIDEO_BYTES if video else AUDIO_BYTES
+        video, out, size = stream.kind == "video", self._out, stream.size
         key, stream.key_frame = stream.key_frame and video, False
         stream.picture = (stream.picture + 1) & 0x7FFF
-        for place in range(stream.packets):
-            last = place == stream.packets - 1
+        count = stream.key_packets if key else stream.packets
+        for place in range(count):
+            last = place == count - 1
             person.transport_sequence = (person.transport_sequence + 1) & 0xFFFF
             stream.sequence = (stream.sequence + 1) & 0xFFFF
             head = stream.extension(person.transport_sequence, now)
@@ -284,13 +290,19 @@ class Load:
                 raise RuntimeError("the generator could not encrypt")
             out.vectors[place].iov_len = self._length[0]
         stream.timestamp = (stream.timestamp + (3000 if video else 960)) & 0xFFFFFFFF
-        sent = max(0, libc.sendmmsg(transport.fd, out.messages, stream.packets, 0))
+        sent = max(0, libc.sendmmsg(transport.fd, out.messages, count, 0))
         stream.sent += sent
         stream.octets += sent * size
         self._sent += sent
         self._expected += sent * stream.fan
 
-    def _drain(self, members: Sequence[Person]) -> None:
+    def drain_up(self, person: Person) -> None:
+        """Take what the server says to a sender: requests for key frames."""
+        if person.up is not None:
+            self._drain_one(person, person.up, received=False)
+
+    def drain(self, members: Sequence[Person]) -> None:
+        """Take whatever has come for these people."""
         for person in members:
             if person.down is not None:
                 self._drain_one(person, person.down, received=True)
@@ -308,8 +320,7 @@ class Load:
                 if not 128 <= first < 192:
                     transport.take(bytes(view[at : at + lengths[place]]))
                 elif 63 < view[at + 1] & 0x7F < 96:
-                    if not received:
-                        self._answer(person, transport, at, lengths[place])
+                    self._answer(person, transport, at, lengths[place])
                 elif received:
                     person.received += 1
                     if person.received % SAMPLE == 0:
@@ -343,8 +354,11 @@ class Load:
             if isinstance(packet, rtcp.KeyFrameRequest):
                 for stream in person.streams:
                     stream.key_frame = stream.key_frame or stream.ssrc in packet.media_ssrcs
+            elif isinstance(packet, rtcp.SenderReport):
+                person.sender_reports[packet.ssrc] = packet.ntp >> 16 & 0xFFFFFFFF, time.perf_counter()
 
-    def _report(self, members: Sequence[Person]) -> None:
+    def report(self, members: Sequence[Person]) -> None:
+        """Send everybody's reports."""
         wall = time.time() + _NTP_EPOCH
         ntp = int(wall) << 32 | int((wall % 1) * (1 << 32))
         for person in members:
@@ -352,7 +366,7 @@ class Load:
                 report = rtcp.SenderReport(stream.ssrc, ntp, stream.timestamp, stream.sent, stream.octets & 0xFFFFFFFF)
                 self._send_rtcp(person.up, rtcp.build_sender_report(report, person.name))
             if person.down is not None and person.highest:
-                blocks = [rtcp.ReportBlock(s, 0, 0, q, 0, 0, 0) for s, q in person.highest.items()]
+                blocks = [_block(person, ssrc, highest) for ssrc, highest in person.highest.items()]
                 estimate = remb(7, ESTIMATE_BPS, [*person.highest])
                 self._send_rtcp(person.down, rtcp.build_receiver_report(7, blocks) + estimate)
 
@@ -364,6 +378,13 @@ class Load:
         if srtp.srtp_protect_rtcp(transport.protect, self._plain, self._length):
             raise RuntimeError("the generator could not encrypt")
         transport.socket.send(self._plain_view[: self._length[0]])
+
+
+def _block(person: Person, ssrc: int, highest: int) -> rtcp.ReportBlock:
+    """What a browser says of a stream. Its last two numbers give the round trip; before, Janus keeps nothing."""
+    middle, heard_at = person.sender_reports.get(ssrc, (0, 0.0))
+    delay = int((time.perf_counter() - heard_at) * 65536) if middle else 0
+    return rtcp.ReportBlock(ssrc, 0, 0, highest, 0, middle, delay)
 
 
 def remb(sender: int, bitrate_bps: int, ssrcs: Sequence[int]) -> bytes:

@@ -86,15 +86,15 @@ class Ours:
             ids = {person.name: await self._transports(room, person, members) for person in members}
             await _in_turns([_connect(t, r) for pairs in ids.values() for t, r in pairs.values()])
             producers = {
-                (person.name, stream.ssrc): await room.create_producer(
+                (person.name, streams[0].kind): await room.create_producer(
                     person.name,
                     ids[person.name]["send"][1]["id"],
-                    stream.kind,
-                    "camera" if stream.kind == "video" else "microphone",
-                    rtp_parameters(stream),
+                    streams[0].kind,
+                    "camera" if streams[0].kind == "video" else "microphone",
+                    rtp_parameters(streams),
                 )
                 for person in members
-                for stream in person.streams
+                for streams in sources(person)
             }
             for person in members:
                 if person.down is None:
@@ -141,8 +141,15 @@ async def _connect(transport: ClientTransport, reply: dict[str, Any]) -> None:
     await transport.connect(remote, ice["usernameFragment"], ice["password"], PeerDtls("server", fingerprints))
 
 
-def rtp_parameters(stream: Stream) -> dict[str, Any]:
-    """What a browser would tell the router about this stream."""
+def sources(person: Person) -> list[list[Stream]]:
+    """A person's streams by source: sound, and the picture in all of its sizes."""
+    kinds = [[stream for stream in person.streams if stream.kind == kind] for kind in ("audio", "video")]
+    return [streams for streams in kinds if streams]
+
+
+def rtp_parameters(streams: Sequence[Stream]) -> dict[str, Any]:
+    """What a browser would tell the router about one source."""
+    stream = streams[0]
     codecs: list[dict[str, Any]]
     if stream.kind == "audio":
         codecs = [{"mimeType": "audio/opus", "payloadType": stream.payload_type, "clockRate": 48000, "channels": 2}]
@@ -164,7 +171,12 @@ def rtp_parameters(stream: Stream) -> dict[str, Any]:
         "mid": "0" if stream.kind == "audio" else "1",
         "codecs": codecs,
         "headerExtensions": extensions,
-        "encodings": [{"ssrc": stream.ssrc}],
+        "encodings": [
+            {"ssrc": each.ssrc}
+            | ({"rid": each.rid} if each.rid else {})
+            | ({"rtx": {"ssrc": each.rtx_ssrc}} if each.rtx_ssrc else {})
+            for each in streams
+        ],
         "rtcp": {"cname": "bench"},
     }
 
@@ -242,6 +254,7 @@ class Janus:
         self._line: aiohttp.ClientWebSocketResponse
         self._reader: asyncio.Task[None]
         self._session = 0
+        self.substream: int | None = None
 
     @classmethod
     async def start(cls, address: str, core: int, *, event_loops: int, first_port: int) -> Janus:
@@ -339,9 +352,9 @@ class Janus:
         handle = await self._attach()
         transport = person.up = ClientTransport(self._address)
         await self._say(handle, {"request": "join", "room": room, "ptype": "publisher", "id": number})
-        offer = _OFFER.format(mids=" ".join(str(place) for place, _ in enumerate(person.streams)))
-        for place, stream in enumerate(person.streams):
-            offer += _sending(stream) + _section(transport, str(place), "actpass")
+        offer = _OFFER.format(mids=" ".join(str(place) for place, _ in enumerate(sources(person))))
+        for place, streams in enumerate(sources(person)):
+            offer += _sending(streams) + _section(transport, str(place), "actpass")
         reply = await self._say(
             handle, {"request": "publish", "audiocodec": "opus", "videocodec": "vp8"}, ("offer", offer)
         )
@@ -359,6 +372,10 @@ class Janus:
             _answered(transport, offered),
             self._say(handle, {"request": "start"}, ("answer", _receiving(offered, transport))),
         )
+        if self.substream is not None:
+            mids = [each["mid"] for each in reply["plugindata"]["data"]["streams"] if each["type"] == "video"]
+            chosen = [{"mid": mid, "substream": self.substream} for mid in mids]
+            await self._say(handle, {"request": "configure", "streams": chosen})
 
     async def stop(self) -> None:
         """End the process."""
@@ -383,12 +400,19 @@ def _section(transport: ClientTransport, mid: str, setup: str) -> str:
     )
 
 
-def _sending(stream: Stream) -> str:
+def _sending(streams: Sequence[Stream]) -> str:
+    stream = streams[0]
     payload = stream.payload_type
     extensions = (
         f"a=extmap:{stream.abs_send_time_id} {ABS_SEND_TIME}\na=extmap:{stream.transport_cc_id} {TRANSPORT_CC}\n"
-        f"a=ssrc:{stream.ssrc} cname:bench\na=sendonly\n"
+        "a=sendonly\n"
     )
+    extensions += "".join(
+        f"a=ssrc:{ssrc} cname:bench\n" for each in streams for ssrc in (each.ssrc, each.rtx_ssrc) if ssrc
+    )
+    extensions += "".join(f"a=ssrc-group:FID {each.ssrc} {each.rtx_ssrc}\n" for each in streams if each.rtx_ssrc)
+    if len(streams) > 1:
+        extensions += f"a=ssrc-group:SIM {' '.join(str(each.ssrc) for each in streams)}\n"
     if stream.kind == "audio":
         head = f"m=audio 9 UDP/TLS/RTP/SAVPF {payload}\nc=IN IP4 0.0.0.0\na=rtpmap:{payload} opus/48000/2\n"
         return head + f"a=rtcp-fb:{payload} transport-cc\n" + extensions

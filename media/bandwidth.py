@@ -17,7 +17,7 @@ HEADROOM = 1.15
 SOUND_RESERVE_BPS = 40_000
 """What a stream of sound is counted for at least, silent or not: speech may begin at any time."""
 TOP_HEIGHT = 720
-"""Lines of the largest layer; each smaller one has half of the next."""
+"""Lines of the largest layer, where its publisher does not say; each smaller one has half of the next."""
 
 _ENOUGH = 1.25  # a picture may be stretched by so much before a larger one is worth its bits
 
@@ -65,10 +65,10 @@ class Share:
     missing_bps: float | None
 
 
-def useful_layers(height: int, layers: int) -> int:
-    """Return the place of the smallest layer that fills a tile of so many lines."""
+def useful_layers(height: int, layers: int, top: int) -> int:
+    """Return the place of the smallest layer that fills a tile of so many lines; ``top`` are those of the largest."""
     for place in range(layers):
-        if height <= _ENOUGH * TOP_HEIGHT / (1 << (layers - 1 - place)):
+        if height <= _ENOUGH * top / (1 << (layers - 1 - place)):
             return place
     return layers - 1
 

@@ -99,6 +99,7 @@ class CreateProducer:
     source: str
     rtp: Json
     paused: bool
+    height: int
 
 
 @dataclass(frozen=True, slots=True)

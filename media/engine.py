@@ -281,7 +281,13 @@ def _route(router: Router, request: Request) -> Json:
     match request:
         case control.CreateProducer():
             producer_id = router.create_producer(
-                request.peer, request.transport, request.kind, request.source, request.rtp, paused=request.paused
+                request.peer,
+                request.transport,
+                request.kind,
+                request.source,
+                request.rtp,
+                paused=request.paused,
+                height=request.height,
             )
             return {"id": producer_id}
         case control.CreateConsumer():

@@ -14,6 +14,7 @@ from typing import Protocol
 from aioice.ice import get_host_addresses
 
 from . import control, ortc
+from .bandwidth import TOP_HEIGHT
 from .child import START_TIMEOUT, Child
 from .control import Json, MediaError, MediaEvent, WorkerLost
 
@@ -109,10 +110,19 @@ class MediaRoom:
         await self._child.ask(control.CloseTransport(self.id, transport_id))
 
     async def create_producer(
-        self, peer: str, transport_id: str, kind: str, source: str, rtp_parameters: Json, *, paused: bool = False
+        self,
+        peer: str,
+        transport_id: str,
+        kind: str,
+        source: str,
+        rtp_parameters: Json,
+        *,
+        paused: bool = False,
+        height: int | None = None,
     ) -> str:
-        """Return the id of a new producer."""
-        request = control.CreateProducer(self.id, peer, transport_id, kind, source, rtp_parameters, paused)
+        """Return the id of a new producer; ``height`` is that of its largest picture, where it is known."""
+        height = height or TOP_HEIGHT
+        request = control.CreateProducer(self.id, peer, transport_id, kind, source, rtp_parameters, paused, height)
         producer_id: str = (await self._child.ask(request))["id"]
         return producer_id
 

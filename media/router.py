@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from functools import partial
 
-from .bandwidth import RANKS
+from .bandwidth import RANKS, TOP_HEIGHT
 from .control import Json, MediaError
 from .feedback import Feedback
 from .forward import OWN_SSRC, Forwarder, Outgoing, Spread
@@ -105,7 +105,15 @@ class Router:
         return ended
 
     def create_producer(
-        self, peer: str, transport: str, kind: str, source: str, parameters: object, *, paused: bool
+        self,
+        peer: str,
+        transport: str,
+        kind: str,
+        source: str,
+        parameters: object,
+        *,
+        paused: bool,
+        height: int = TOP_HEIGHT,
     ) -> str:
         """Take a stream; return its id. Raises :class:`MediaError`."""
         link = self._own_link(peer, transport, "send")
@@ -124,6 +132,7 @@ class Router:
             source=source,
             incoming=incoming,
             paused=paused,
+            height=height,
             ssrc=self._new_ssrc(),
             rtx_ssrc=self._new_ssrc(),
             cname=secrets.token_hex(8),

@@ -105,6 +105,6 @@ def _wish(consumer: Consumer, now: float) -> Wish:
         video=video,
         rank=consumer.rank,
         rates_bps=rates,
-        most=useful_layers(consumer.height, len(producer.layers)),
+        most=useful_layers(consumer.height, len(producer.layers), producer.height),
         now=present.place if present is not None else None,
     )

@@ -29,6 +29,7 @@ class Producer:
     source: str
     incoming: Incoming
     paused: bool
+    height: int
     ssrc: int
     rtx_ssrc: int
     cname: str

@@ -110,7 +110,7 @@ class Placement:
             return await media.restart_ice(transport_id)
 
     async def create_producer(
-        self, conn: str, transport_id: str, *, kind: str, source: str, rtp: Json, paused: bool
+        self, conn: str, transport_id: str, *, kind: str, source: str, rtp: Json, paused: bool, height: int | None
     ) -> str:
         """Publish a stream; returns its id."""
         peer = self._own_transport(conn, transport_id)
@@ -119,7 +119,7 @@ class Placement:
         if len(peer.producers) >= MAX_PRODUCERS:
             raise RoomError("too_many_producers")
         async with self._media() as media:
-            made = await media.create_producer(conn, transport_id, kind, source, rtp, paused=paused)
+            made = await media.create_producer(conn, transport_id, kind, source, rtp, paused=paused, height=height)
         if peer.transports.get("send") == transport_id:
             peer.producers[made] = Stream(made, peer.seat, kind, source, paused)
         return made

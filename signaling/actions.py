@@ -88,6 +88,7 @@ async def _create_producer(rooms: Rooms, caller: Caller, message: messages.Produ
         source=message.source,
         rtp=message.rtpParameters,
         paused=message.paused or silenced,
+        height=message.height,
     )
     await rooms.announce(caller.conn)
     return {"id": made}

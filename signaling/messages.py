@@ -89,6 +89,7 @@ class ProducerCreate(Received):
     source: Literal["microphone", "camera", "screen"]
     rtpParameters: Opaque  # noqa: N815 - as above
     paused: bool
+    height: Annotated[int, Field(ge=1, le=10_000)] | None = None
 
     @model_validator(mode="after")
     def _source_fits(self) -> Self:

@@ -57,6 +57,8 @@ export class Connection {
   readonly delivery = new Store<DeliveryState | null>(null);
   /** The id of the transport that the media engine has given up last. */
   readonly lostTransport = new Store("");
+  /** The last word of the engine on a stream that it keeps back, or lets go on. */
+  readonly heldConsumer = new Store({ consumerId: "", held: false });
   /** Counts the times this page has (re-)entered the room: what the server held for an earlier entry is gone. */
   readonly entries = new Store(0);
 
@@ -100,6 +102,7 @@ export class Connection {
     this.#socket.on("transport.closed", ({ transportId }: { transportId: string }) =>
       this.lostTransport.set(transportId),
     );
+    this.#socket.on("consumer.held", (said: { consumerId: string; held: boolean }) => this.heldConsumer.set(said));
     this.#socket.on("mls.state", (state: DeliveryState) => this.delivery.set(state));
     this.#socket.on("server.draining", () => this.draining.set(true));
     window.addEventListener("online", this.#hurry);

@@ -2,6 +2,7 @@
 
 import type { types } from "mediasoup-client";
 
+import { screenKey, type Shown } from "./call/sizes";
 import type { Connection } from "./connection";
 import type { Devices } from "./devices";
 import { NotAttached, type CallCrypto, type Counts } from "./e2ee/crypto";
@@ -49,6 +50,9 @@ interface Plant {
   receive: types.Transport | null;
   producers: Map<Source, Sending>;
   consumers: Map<string, Receiving>;
+  /** What the engine was told of each consumer, and of the person. */
+  preferred: Map<string, string>;
+  sight: boolean;
 }
 
 /** Refusals that pass without anything being lost; after any other one everything is built anew. */
@@ -75,6 +79,12 @@ export class MediaSession {
   readonly halted = new Store(false);
   /** No pictures of others, to spare a weak line; one's own camera is a matter of `devices`. */
   readonly audioOnly = new Store(false);
+  /** How people's pictures stand on the screen, by seat; who is not here is not looked at. null: not drawn yet. */
+  readonly shown = new Store<ReadonlyMap<string, Shown> | null>(null);
+  /** Whether this person signs or reads lips: pictures before sound. */
+  readonly sight = new Store(false);
+  /** Producers that the engine keeps back, because this line cannot carry them now. */
+  readonly held = new Store<ReadonlySet<string>>(new Set());
 
   readonly #connection: Connection;
   readonly #devices: Devices;
@@ -104,6 +114,8 @@ export class MediaSession {
       this.muted,
       this.halted,
       this.audioOnly,
+      this.shown,
+      this.sight,
     ] as Store<unknown>[]) {
       this.#stops.push(store.subscribe(this.#wake));
     }
@@ -112,6 +124,7 @@ export class MediaSession {
       this.#stops.push(store.subscribe(() => !encryption.flows && this.#plant && this.#drop()));
     this.#stops.push(this.halted.subscribe((halted) => halted && this.#drop()));
     this.#stops.push(connection.lostTransport.subscribe((id) => this.#lose(id)));
+    this.#stops.push(connection.heldConsumer.subscribe(({ consumerId, held }) => this.#hold(consumerId, held)));
     this.#wake();
   }
 
@@ -199,7 +212,9 @@ export class MediaSession {
   async #build(epoch: number, { crypto }: Stay): Promise<Plant> {
     const device = await loadDevice(this.#connection);
     const entry = this.#connection.entries.value;
-    return { epoch, entry, crypto, device, send: null, receive: null, producers: new Map(), consumers: new Map() };
+    const [send, receive] = [null, null];
+    const [producers, consumers, preferred] = [new Map(), new Map(), new Map()];
+    return { epoch, entry, crypto, device, send, receive, producers, consumers, preferred, sight: false };
   }
 
   async #send(plant: Plant, source: Source, track: MediaStreamTrack | null, paused: boolean): Promise<void> {
@@ -265,7 +280,16 @@ export class MediaSession {
       if (!known.has(producerId)) await this.#forget(plant, producerId, receiving);
     for (const one of wanted) {
       const consumer = plant.consumers.get(one.id)?.consumer ?? (await this.#consume(plant, one));
-      if (consumer) await this.#quieten(consumer, one.kind === "video" && this.audioOnly.value);
+      if (!consumer) continue;
+      const shown = this.shown.value;
+      const tile = one.source === "screen" ? screenKey(one.seat) : one.seat;
+      if (one.kind === "video" && shown) await this.#prefer(plant, consumer, shown.get(tile));
+      await this.#quieten(consumer, one.kind === "video" && this.audioOnly.value);
+    }
+    if (plant.receive && plant.sight !== this.sight.value) {
+      const sight = this.sight.value;
+      await this.#connection.request("media.need", { sight });
+      plant.sight = sight;
     }
   }
 
@@ -287,6 +311,23 @@ export class MediaSession {
     return consumer;
   }
 
+  async #prefer(plant: Plant, consumer: types.Consumer, shown: Shown | undefined): Promise<void> {
+    const { height, rank } = shown ?? { height: 0, rank: "hidden" };
+    const said = `${rank} ${height}`;
+    if (plant.preferred.get(consumer.id) === said) return;
+    await this.#connection.request("consumer.prefer", { consumerId: consumer.id, height, rank });
+    plant.preferred.set(consumer.id, said);
+  }
+
+  #hold(consumerId: string, held: boolean): void {
+    const found = [...(this.#plant?.consumers ?? [])].find(([, { consumer }]) => consumer.id === consumerId);
+    if (!found) return;
+    const now = new Set(this.held.value);
+    if (held) now.add(found[0]);
+    else now.delete(found[0]);
+    this.held.set(now);
+  }
+
   async #quieten(consumer: types.Consumer, quiet: boolean): Promise<void> {
     if (consumer.paused === quiet) return;
     await this.#connection.request(quiet ? "consumer.pause" : "consumer.resume", { consumerId: consumer.id });
@@ -295,7 +336,9 @@ export class MediaSession {
   }
 
   async #forget(plant: Plant, producerId: string, { consumer, stream }: Receiving): Promise<void> {
+    this.#hold(consumer.id, false);
     plant.consumers.delete(producerId);
+    plant.preferred.delete(consumer.id);
     this.streams.set(this.streams.value.filter((stream) => stream.producerId !== producerId));
     consumer.close();
     plant.crypto.detach(stream);
@@ -341,6 +384,7 @@ export class MediaSession {
     plant?.send?.close();
     plant?.receive?.close();
     this.streams.set([]);
+    this.held.set(new Set());
     this.health.set("connecting");
   }
 }

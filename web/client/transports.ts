@@ -12,10 +12,10 @@ const ENCODED = { encodedInsertableStreams: true } as Partial<RTCConfiguration>;
 /** What the encryption leaves readable is known for these alone. */
 const CODECS = new Set(["audio/opus", "video/vp8", "video/rtx"]);
 
-/** Pictures of people move, and small ones do; what is on a screen has to be legible and may change slowly. */
-const ENCODINGS: Readonly<Record<Source, Pick<types.ProducerOptions, "encodings" | "codecOptions">>> = {
+/** Pictures of people move, and come in several sizes; what is on a screen has to be legible and may change slowly. */
+const OPTIONS: Readonly<Record<Source, Pick<types.ProducerOptions, "encodings" | "codecOptions">>> = {
   microphone: { codecOptions: { opusFec: true, opusDtx: false, opusStereo: false } },
-  camera: { encodings: [{ maxBitrate: 600_000 }], codecOptions: { videoGoogleStartBitrate: 500 } },
+  camera: { codecOptions: { videoGoogleStartBitrate: 500 } },
   screen: { encodings: [{ maxBitrate: 1_500_000, maxFramerate: 10 }], codecOptions: { videoGoogleStartBitrate: 800 } },
 };
 
@@ -49,9 +49,10 @@ export async function openSend(connection: Connection, device: types.Device): Pr
   const transport = device.createSendTransport({ ...options, additionalSettings: ENCODED });
   connectThrough(connection, transport);
   transport.on("produce", ({ kind, rtpParameters, appData }, accept, refuse) => {
-    const { source, paused } = appData as { source: Source; paused: boolean };
+    const { source, paused, height } = appData as { source: Source; paused: boolean; height?: number };
+    const told = { transportId: transport.id, kind, source, rtpParameters, paused };
     connection
-      .request("producer.create", { transportId: transport.id, kind, source, rtpParameters, paused })
+      .request("producer.create", height === undefined ? told : { ...told, height })
       .then(accept, refuse);
   });
   return transport;
@@ -131,14 +132,28 @@ async function produce(
     onRtpSender: (sender) => {
       stream = crypto.attachSender(sender, { kind: audio ? "audio" : "video", source });
     },
-    appData: { source, paused },
-    ...ENCODINGS[source],
+    appData: { source, paused, ...(audio ? {} : { height: tallness(track) }) },
+    ...OPTIONS[source],
+    ...(source === "camera" ? { encodings: sizes(tallness(track)) } : {}),
   });
   if (stream === null) {
     producer.close();
     throw new Error("Nothing was attached to a sender.");
   }
   return { producer, stream };
+}
+
+/** Lines of the camera's picture. */
+function tallness(track: MediaStreamTrack): number {
+  const { width = 640, height = 360 } = track.getSettings();
+  return Math.min(width, height);
+}
+
+/** The same picture in several sizes, the smallest first: each who watches gets the one that fits. */
+function sizes(height: number): types.RtpEncodingParameters[] {
+  const rates = height >= 720 ? [150_000, 500_000, 1_400_000] : height >= 360 ? [150_000, 600_000] : [350_000];
+  if (rates.length === 1) return [{ maxBitrate: rates[0]! }];
+  return rates.map((maxBitrate, place) => ({ maxBitrate, scaleResolutionDownBy: 2 ** (rates.length - 1 - place) }));
 }
 
 /** A failure here leaves the transport in an unknown state: throw it away and open another. */

@@ -2,6 +2,7 @@
 
 import type { types } from "mediasoup-client";
 
+import type { Rank } from "./call/sizes";
 import type { SeatConsents } from "./consent/types";
 import type { CommitOutput } from "./e2ee/mls";
 
@@ -146,7 +147,7 @@ export interface Requests {
   "transport.connect": [{ transportId: string; dtlsParameters: types.DtlsParameters }, object];
   "transport.restart_ice": [{ transportId: string }, { iceParameters: types.IceParameters }];
   "producer.create": [
-    { transportId: string; kind: Kind; source: Source; rtpParameters: types.RtpParameters; paused: boolean },
+    { transportId: string; kind: Kind; source: Source; rtpParameters: types.RtpParameters; paused: boolean; height?: number },
     { id: string },
   ];
   "producer.pause": [{ producerId: string }, object];
@@ -158,7 +159,9 @@ export interface Requests {
   ];
   "consumer.resume": [{ consumerId: string }, object];
   "consumer.pause": [{ consumerId: string }, object];
+  "consumer.prefer": [{ consumerId: string; height: number; rank: Rank }, object];
   "consumer.close": [{ consumerId: string }, object];
+  "media.need": [{ sight: boolean }, object];
   "host.admit": [{ seat: string }, object];
   "host.decline": [{ seat: string }, object];
   "host.mute": [{ seat: string }, object];

@@ -89,7 +89,8 @@ def test_a_publisher_that_sends_nothing_takes_nothing() -> None:
     [(0, 3, 0), (180, 3, 0), (225, 3, 0), (226, 3, 1), (450, 3, 1), (700, 3, 2), (5000, 3, 2), (50, 1, 0), (300, 2, 0)],
 )
 def test_a_tile_needs_the_smallest_layer_that_fills_it(height: int, layers: int, place: int) -> None:
-    assert useful_layers(height, layers) == place
+    assert useful_layers(height, layers, 720) == place
+    assert useful_layers(height // 2, layers, 360) == place
 
 
 WISHES = st.lists(

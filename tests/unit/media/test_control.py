@@ -13,7 +13,7 @@ REQUESTS = [
     control.Start("0.0.0.0", 0, ["192.0.2.1"]),
     control.OpenRoom("r"),
     control.CreateTransport("r", "p", "send"),
-    control.CreateProducer("r", "p", "t", "video", "camera", {"codecs": []}, False),
+    control.CreateProducer("r", "p", "t", "video", "camera", {"codecs": []}, False, 720),
     control.ReadStats(),
 ]
 EVENTS = [control.WorkerLost(), control.TransportClosed("p", "t", "lost"), control.ProducerClosed("p", "x")]

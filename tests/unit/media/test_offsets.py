@@ -36,7 +36,7 @@ def packet(sequence: int, payload: bytes = b"a" * 40) -> bytes:
 def a_layer() -> Layer:
     codec = {"mimeType": "audio/opus", "payloadType": 111, "clockRate": 48000, "channels": 2}
     incoming = read_rtp_parameters("audio", {"codecs": [codec], "encodings": [{"ssrc": 5}]})
-    return Producer("p", "ann", "up", "microphone", incoming, False, SSRC, SSRC + 1, "name").layers[0]
+    return Producer("p", "ann", "up", "microphone", incoming, False, 720, SSRC, SSRC + 1, "name").layers[0]
 
 
 LAYER = a_layer()

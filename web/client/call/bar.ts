@@ -17,6 +17,7 @@ export interface BarActions {
   audioOnly: () => void;
   /** null: this person shows no screen. */
   share: (() => void) | null;
+  sight: () => void;
   devices: () => void;
   keys: () => void;
   leave: () => void;
@@ -45,6 +46,7 @@ export class Bar {
   readonly #layout: Control;
   readonly #audioOnly: Control;
   readonly #share: Control | null;
+  readonly #sight: Control;
   readonly #devices: Control;
   readonly #keys: Control;
   readonly #leave: Control;
@@ -59,13 +61,13 @@ export class Bar {
     this.#layout = new Control("layout", "Alt+L", actions.layout);
     this.#audioOnly = new Control("audio-only", "Alt+A", actions.audioOnly);
     this.#share = actions.share && new Control("share", "Alt+S", actions.share);
+    this.#sight = new Control("sight", "Alt+V", actions.sight);
     this.#flip = new Control("flip", null, actions.flip);
     this.#devices = new Control("devices", "Alt+G", actions.devices);
     this.#keys = new Control("keys", "Alt+K", actions.keys);
     this.#leave = new Control("leave", null, actions.leave, "danger");
-    const rest = [this.chat, this.#share, this.#layout, this.#audioOnly, this.#flip, this.#devices, this.#keys].flatMap(
-      (control) => control?.element ?? [],
-    );
+    const settings = [this.#layout, this.#audioOnly, this.#sight, this.#flip, this.#devices, this.#keys];
+    const rest = [this.chat, this.#share, ...settings].flatMap((control) => control?.element ?? []);
     const main = [this.#microphone, this.#camera, this.people, this.#more].map((control) => control.element);
     // On a wide screen everything is in one row; on a phone "More" opens the second one.
     this.element = h(
@@ -136,6 +138,12 @@ export class Bar {
       picture: "screen",
       pressed: sharing,
     });
+    this.#sight.update({
+      words: t("Picture first"),
+      state: session.sight.value ? t("on") : t("off"),
+      picture: "hand",
+      pressed: session.sight.value,
+    });
     this.#flip.update({ words: t("Turn camera"), state: "", picture: "camera-switch" });
     this.#flip.element.hidden = !severalCameras || camera === null;
     this.#devices.update({ words: t("Devices"), state: "", picture: "settings" });
@@ -160,6 +168,7 @@ export function shortcuts(actions: BarActions, admitFirst: () => void): Shortcut
     { code: "KeyL", shown: "Alt + L", words: t("All alike, or the speaker large"), run: actions.layout },
     { code: "KeyA", shown: "Alt + A", words: t("Sound only"), run: actions.audioOnly },
     ...(actions.share ? [{ code: "KeyS", shown: "Alt + S", words: t("Show your screen, or stop"), run: actions.share }] : []),
+    { code: "KeyV", shown: "Alt + V", words: t("Picture before sound, for signing and lip-reading"), run: actions.sight },
     { code: "KeyG", shown: "Alt + G", words: t("Devices"), run: actions.devices },
     { code: "KeyK", shown: "Alt + K", words: t("This list of keys"), run: () => actions.keys() },
   ];

@@ -38,6 +38,7 @@ import { notices } from "./notices";
 import { PeoplePanel } from "./people-panel";
 import { SecrecyButton, secrecyDialog } from "./secrecy-panel";
 import { secrecy, type Secrecy } from "./secrecy-words";
+import { same } from "./sizes";
 import { Stage } from "./stage";
 
 export interface CallParts {
@@ -88,7 +89,10 @@ export class CallScreen {
       (text) => this.#say(text),
       (one) => encryption.stay.value?.group.expect(one),
     );
-    this.#stage = new Stage(() => this.#draw());
+    this.#stage = new Stage(
+      () => this.#draw(),
+      () => session.shown.set(this.#stage.shown()),
+    );
     this.#bar = new Bar(actions);
     this.#panel = new PeoplePanel(this.#orders, seat.appointment.time_zone, actions.people);
     this.#alert = new KnockAlert(devices, () => t("Video conversation"));
@@ -135,6 +139,8 @@ export class CallScreen {
       session.muted,
       session.halted,
       session.audioOnly,
+      session.held,
+      session.sight,
       sound.blocked,
       quality.reception,
       devices,
@@ -197,12 +203,15 @@ export class CallScreen {
       muted,
       audioOnly,
       interrupted: session.health.value === "mending",
+      held: session.held.value,
       open: guard.open.value,
       members: new Set(encryption.view.value?.members.map((member) => member.seat)),
       stopped: encryption.stage.value.name === "stopped" || encryption.paused.value,
       layout: this.#layout,
       zone,
     });
+    const shown = this.#stage.shown();
+    if (!same(session.shown.value, shown)) session.shown.set(shown);
     this.#panel.update(snapshot);
     this.#consent.update(snapshot);
     this.#bar.update({
@@ -366,6 +375,10 @@ export class CallScreen {
       audioOnly: () => {
         session.audioOnly.set(!session.audioOnly.value);
         announce(session.audioOnly.value ? t("Pictures off, sound only") : t("Pictures on"));
+      },
+      sight: () => {
+        session.sight.set(!session.sight.value);
+        announce(session.sight.value ? t("On a weak line the picture comes before the sound") : t("Sound first"));
       },
       devices: () => void devicesDialog(devices, () => keepChoices(choicesOf(devices))),
       keys: () => undefined,

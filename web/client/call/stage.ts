@@ -6,6 +6,7 @@ import type { Person, Snapshot, Source } from "../types";
 import { h } from "../ui/dom";
 import { t } from "../ui/i18n";
 import { arrange, tiled, type Layout } from "./arrangement";
+import { screenKey, Sizes, type Rank, type Shown } from "./sizes";
 import { Tile, type TileView } from "./tile";
 
 export interface StageInput {
@@ -17,6 +18,8 @@ export interface StageInput {
   audioOnly: boolean;
   /** Nothing arrives at this moment: pictures are taken away rather than left frozen. */
   interrupted: boolean;
+  /** Producers that are kept back because this line cannot carry them. */
+  held: ReadonlySet<string>;
   /** Stream numbers whose frames open. */
   open: ReadonlySet<number>;
   /** Seats that somebody's key speaks for. */
@@ -33,9 +36,12 @@ export class Stage {
   readonly #list = h("ul", { class: "stage__tiles" });
   readonly #tiles = new Map<string, Tile>();
   readonly #onPin: () => void;
+  readonly #sizes: Sizes;
+  readonly #ranks = new Map<string, Rank>();
 
-  constructor(onPin: () => void) {
+  constructor(onPin: () => void, onSizes: () => void) {
     this.#onPin = onPin;
+    this.#sizes = new Sizes(onSizes);
     this.element = h("section", { class: "stage", "aria-label": t("People in the conversation") }, this.#list);
   }
 
@@ -61,6 +67,21 @@ export class Stage {
     this.#list.style.setProperty("--rest", String(rest.length));
     for (const [seat, tile] of this.#tiles) tile.element.classList.toggle("tile--large", stage.includes(seat));
     this.#order([...stage, ...rest]);
+    this.#ranks.clear();
+    for (const key of this.#tiles.keys()) {
+      const speaks = stage.includes(key) || key === input.reception.speaker;
+      this.#ranks.set(key, this.pinned === key ? "pinned" : speaks ? "speaker" : "grid");
+    }
+  }
+
+  /** How each picture stands on the screen: by seat, or `screenKey` of it. */
+  shown(): ReadonlyMap<string, Shown> {
+    const found = new Map<string, Shown>();
+    for (const [seat, tile] of this.#tiles) {
+      const height = this.#sizes.of(tile.face);
+      found.set(seat, { height, rank: height > 0 ? (this.#ranks.get(seat) ?? "grid") : "hidden" });
+    }
+    return found;
   }
 
   #view(input: StageInput, person: Person): TileView {
@@ -80,6 +101,8 @@ export class Stage {
       mirrored: own && devices.value.facing === "user",
       microphone: own ? ownMicrophone : microphone === undefined ? "none" : microphone.paused ? "off" : "on",
       weak: input.reception.weak.has(person.seat),
+      pictureHeld: held(input, person.seat, "camera"),
+      soundHeld: held(input, person.seat, "microphone"),
       keys: own ? "open" : keysOf(input, person.seat, ["microphone", "camera"]),
       pinned: this.pinned === person.seat,
     };
@@ -99,6 +122,8 @@ export class Stage {
       microphone: "none",
       weak: false,
       keys: keysOf(input, person.seat, ["screen"]),
+      pictureHeld: held(input, person.seat, "screen"),
+      soundHeld: false,
       pinned: this.pinned === screenKey(person.seat),
     };
   }
@@ -111,14 +136,17 @@ export class Stage {
       this.#onPin();
     });
     this.#tiles.set(seat, tile);
+    this.#sizes.watch(tile.face);
     this.#list.append(tile.element);
     return tile;
   }
 
   #remove(seat: string): void {
     const tile = this.#tiles.get(seat);
-    tile?.clear();
-    tile?.element.remove();
+    if (!tile) return;
+    this.#sizes.forget(tile.face);
+    tile.clear();
+    tile.element.remove();
     this.#tiles.delete(seat);
   }
 
@@ -128,17 +156,19 @@ export class Stage {
   }
 }
 
-const screenKey = (seat: string): string => `${seat} screen`;
-
 const screenOf = ({ snapshot }: StageInput, seat: string): boolean =>
   snapshot.producers.some((one) => one.seat === seat && one.source === "screen" && !one.paused);
+
+/** Whether the line cannot carry this now. */
+const held = (input: StageInput, seat: string, source: Source): boolean =>
+  input.snapshot.producers.some((one) => one.seat === seat && one.source === source && input.held.has(one.id));
 
 function remotePicture(input: StageInput, seat: string, source: Source): MediaStreamTrack | null {
   if (input.audioOnly || input.interrupted || input.snapshot.room.phase !== "open") return null;
   const wanted = input.snapshot.producers.find((one) => one.seat === seat && one.source === source && !one.paused);
   const stream = input.streams.find(({ producerId }) => producerId === wanted?.id);
-  // What does not open is not shown: the last picture would stand frozen.
-  return stream && input.open.has(stream.stream) ? stream.track : null;
+  // What is kept back, or does not open, is not shown: the last picture would stand frozen.
+  return stream && !input.held.has(stream.producerId) && input.open.has(stream.stream) ? stream.track : null;
 }
 
 function keysOf(input: StageInput, seat: string, sources: readonly Source[]): TileView["keys"] {
@@ -147,7 +177,11 @@ function keysOf(input: StageInput, seat: string, sources: readonly Source[]): Ti
   if (input.snapshot.room.phase !== "open") return "open";
   const due = input.snapshot.producers.filter(
     (one) =>
-      one.seat === seat && sources.includes(one.source) && !one.paused && !(input.audioOnly && one.kind === "video"),
+      one.seat === seat &&
+      sources.includes(one.source) &&
+      !one.paused &&
+      !input.held.has(one.id) &&
+      !(input.audioOnly && one.kind === "video"),
   );
   const opens = (id: string): boolean =>
     input.streams.some(({ producerId, stream }) => producerId === id && input.open.has(stream));

@@ -22,6 +22,9 @@ export interface TileView {
   mirrored: boolean;
   microphone: "on" | "off" | "none";
   weak: boolean;
+  /** What one's own line cannot carry at this moment. */
+  pictureHeld: boolean;
+  soundHeld: boolean;
   /** Whether this person's frames open at this moment. */
   keys: "open" | "catching_up" | "stopped";
   pinned: boolean;
@@ -29,6 +32,8 @@ export interface TileView {
 
 export class Tile {
   readonly element: HTMLElement;
+  /** The part that shows the picture. */
+  readonly face: HTMLElement;
   readonly #video = h("video", {
     class: "tile__video",
     muted: true,
@@ -52,10 +57,11 @@ export class Tile {
       icon("pin"),
       this.#pinWords,
     );
+    this.face = h("div", { class: "tile__face" }, this.#initials, this.#video);
     this.element = h(
       "li",
       { class: "tile", "data-seat": seat },
-      h("div", { class: "tile__face" }, this.#initials, this.#video),
+      this.face,
       this.#pin,
       h("div", { class: "tile__words" }, h("p", { class: "tile__who" }, this.#name, " ", this.#role), this.#states),
     );
@@ -118,10 +124,19 @@ interface State {
 const coming = (): State => ({ words: t("Sound and picture come in a moment"), picture: "lock", tone: "warn" });
 const stopped = (): State => ({ words: t("Stopped"), picture: "lock", tone: "warn" });
 
+const pictureHeld = (): State => ({
+  words: t("No picture: your connection is weak. You hear each other, and the picture comes back by itself."),
+  picture: "camera-off",
+  tone: "warn",
+});
+
 /** Everything worth knowing about a person, as picture and words, never by colour alone. */
 function describe(view: TileView): State[] {
   const { person } = view;
-  if (view.screen) return view.keys === "open" ? [] : [view.keys === "stopped" ? stopped() : coming()];
+  if (view.screen) {
+    if (view.pictureHeld) return [pictureHeld()];
+    return view.keys === "open" ? [] : [view.keys === "stopped" ? stopped() : coming()];
+  }
   const states: (State | false)[] = [
     person.phase === "lost" && { words: lostWords(person, view.zone), picture: "clock", tone: "warn" },
     person.phase === "in" && view.keys === "catching_up" && coming(),
@@ -129,6 +144,13 @@ function describe(view: TileView): State[] {
     person.phase === "in" && person.consent === "ask" && { words: t("Has stopped"), picture: "hand", tone: "warn" },
     person.phase === "in" &&
       person.consent === "explain" && { words: t("Is being told what it is about"), picture: "text", tone: "plain" },
+    person.phase === "in" && view.pictureHeld && pictureHeld(),
+    person.phase === "in" &&
+      view.soundHeld && {
+        words: t("No sound: your connection is weak and carries the picture first. The sound comes back by itself."),
+        picture: "microphone-off",
+        tone: "warn",
+      },
     person.phase === "in" && view.weak && { words: t("Weak connection"), picture: "warning", tone: "warn" },
     view.host && { words: t("Host"), picture: "hand", tone: "plain" },
     person.with_helper === true && { words: t("With helper"), picture: "two-persons", tone: "plain" },
