@@ -118,6 +118,7 @@ async def write(
     )
     if proof is not None:
         row.sign_key, row.signature, row.signed = proof[0].key, proof[0].signature, proof[1]
+        row.signature_mark = signature_mark(key, proof[0].signature)
     session.add(row)
     await session.flush()
     _note(session, key, row, said, now)
@@ -168,6 +169,11 @@ def about_of(row: ConsentRow) -> About | None:
     return About(row.about_key, row.about.get("seat"), row.about["name"], row.about["role"])
 
 
+def signature_mark(key: CaseKey, signature: str) -> str:
+    """Stands for a signature in its column: the same for the same one, and nobody's without the case's key."""
+    return key.data.pseudonym("signature", signature)
+
+
 def _stands(row: ConsentRow, said: Said, now: datetime) -> bool:
     same = row.answer == said.answer.value and row.notice_version == said.version
     if said.purpose is Purpose.EXPLAIN:
@@ -190,7 +196,7 @@ def _note(session: AsyncSession, key: CaseKey, row: ConsentRow, said: Said, now:
         "by": said.by,
         "method": said.method,
         "tapped_by": said.tapped_by,
-        "signed": row.signature is not None,
+        "signed": row.signature_mark is not None,
     }
     if said.about is not None:
         details["about"] = _named(said.about)
