@@ -107,7 +107,7 @@ async def answer(
         raise ConsentError("impossible")
     if not answers or len(answers) > MAX_ANSWERS:
         raise ConsentError("not_asked")
-    signed = await _checked_signature(session, key, seat_id, answers, proof)
+    signed = await checked_signature(session, key, seat_id, answers, proof)
     said = [_said(seen, client_seat, each, now) for each in answers]
     rows: list[ConsentRow] = []
     for purpose, about, given, notice, text in said:
@@ -264,7 +264,7 @@ def _until(seen: Scene, purpose: Purpose, given: Answer, now: datetime) -> datet
     return seen.appointment.ends_at + LINGER if purpose is Purpose.EXPLAIN else now + VALID_FOR
 
 
-async def _checked_signature(
+async def checked_signature(
     session: AsyncSession, key: CaseKey, seat_id: str, answers: Sequence[Given], proof: Proof | None
 ) -> tuple[Proof, str] | None:
     """The proof with what it signs. Raises ConsentError for a forged one, and for one that was used before."""

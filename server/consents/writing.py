@@ -136,6 +136,7 @@ async def take_back(
     actor: str,
     entered_by: str | None = None,
     witness: str | None = None,
+    proof: tuple[Proof, str] | None = None,
 ) -> ConsentRow:
     """Withdraw one decision, under the text that it was given to; one that is withdrawn already stays."""
     if row.answer == Answer.WITHDRAWN.value:
@@ -159,7 +160,7 @@ async def take_back(
         entered_by=entered_by,
         witness=witness,
     )
-    return await write(session, key, said, now)
+    return await write(session, key, said, now, proof=proof)
 
 
 def about_of(row: ConsentRow) -> About | None:
