@@ -1,4 +1,4 @@
-"""A supervisor takes a record with proof away and checks it: in the browser without a network, and on a fresh machine."""
+"""A supervisor takes a record with proof away and checks it: in the browser without a network, and elsewhere."""
 
 from __future__ import annotations
 
