@@ -167,7 +167,7 @@ async def open_case(
         raise CaseRefused(case_id, purpose)
     key = await data_key(session, case_id)
     await _note(session, reader, [case_id], purpose, session_id=session_id, now=now)
-    return _open(session, CaseKey(case_id, reader, purpose, key))
+    return _open(session, {case_id: CaseKey(case_id, reader, purpose, key)})[case_id]
 
 
 async def open_cases(
@@ -185,7 +185,7 @@ async def open_cases(
             raise CaseRefused(case_id, purpose)
     found = await data_keys(session, wanted)
     await _note(session, reader, list(found), purpose, now=now)
-    return {case_id: _open(session, CaseKey(case_id, reader, purpose, key)) for case_id, key in found.items()}
+    return _open(session, {case_id: CaseKey(case_id, reader, purpose, key) for case_id, key in found.items()})
 
 
 def opened(session: AsyncSession, case_id: str) -> CaseKey:
@@ -217,14 +217,14 @@ async def open_organisation(session: AsyncSession, reader: Reader, *, now: datet
         raise CaseRefused(ORGANISATION, Purpose.READ)
     key = await data_key(session, None)
     await _note(session, reader, [ORGANISATION], Purpose.READ, now=now)
-    sealed.lend(session.sync_session, ORGANISATION, key)
+    sealed.lend(session.sync_session, {ORGANISATION: key})
     return OrganisationKey(reader, key)
 
 
-def _open(session: AsyncSession, key: CaseKey) -> CaseKey:
-    session.info.setdefault(_OPEN, {})[key.case_id] = key
-    sealed.lend(session.sync_session, key.case_id, key.data)
-    return key
+def _open(session: AsyncSession, opened: dict[str, CaseKey]) -> dict[str, CaseKey]:
+    session.info.setdefault(_OPEN, {}).update(opened)
+    sealed.lend(session.sync_session, {case_id: key.data for case_id, key in opened.items()})
+    return opened
 
 
 async def _may(session: AsyncSession, reader: Reader, case_id: str, purpose: Purpose) -> bool:

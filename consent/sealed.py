@@ -14,7 +14,7 @@ has written a value may go on reading it. ``CaseKey.unlock(row)`` lends the key 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Generic, TypeVar, overload
 
 from sqlalchemy import LargeBinary, event
@@ -136,11 +136,11 @@ def is_open(row: SealedRow, column: str) -> bool:
     return row._data_key is not None or column in row._plain
 
 
-def lend(session: Session, case_id: str, key: DataKey) -> None:
-    """For ``consent.keys`` alone: from now on this session reads the rows of this case."""
-    session.info.setdefault(_LENT, {})[case_id] = key
+def lend(session: Session, keys: Mapping[str, DataKey]) -> None:
+    """For ``consent.keys`` alone: from now on this session reads the rows of these cases."""
+    session.info.setdefault(_LENT, {}).update(keys)
     for row in session.identity_map.values():
-        if isinstance(row, SealedRow) and row._sealed_case() == case_id:
+        if isinstance(row, SealedRow) and (key := keys.get(row._sealed_case())) is not None:
             row._data_key = key
 
 

@@ -13,7 +13,7 @@ from consent import keys
 from consent.ledger import account_actor
 from server.cases.service import MANAGERS, Doer
 from server.cases.tables import Case, CaseClient, TeamMember
-from server.consents import other_ways, representation
+from server.consents import other_ways, representation, upkeep
 from server.consents.representation import Warned
 from server.consents.tables import OtherWay, SuitabilityRow
 
@@ -63,9 +63,8 @@ class Alarms:
 async def of_worker(session: AsyncSession, doer: Doer, now: datetime) -> Alarms:
     """The alarms of this worker's cases; whoever has lost their guardian's word is offered another way first."""
     warned = await representation.ending(session, doer.id, now)
-    for case_id in {each.row.case_id for each in warned if each.expired and each.row.kind == "guardian"}:
-        key = await keys.open_case(session, keys.SYSTEM, case_id, keys.Purpose.SYSTEM)
-        await representation.offer_ways(session, key, now)
+    if any(each.expired for each in warned):
+        await upkeep.offer_ways(session, now)
     ways = await other_ways.due(session, doer.id, now)
     decisions = await _ending_decisions(session, doer.id, now)
     concerned = {way.case_id for way in ways} | {each.row.case_id for each in warned} | {each[0] for each in decisions}

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from server.consents import arranging, deciding, editing, entering, papers, representing, views
-from server.consents.views import install
+from server.consents import arranging, deciding, editing, entering, papers, representing, upkeep, views
 
 __all__ = ["install", "routes"]
+
+
+def install(app: web.Application) -> None:
+    """What happens at the start, and from time to time."""
+    views.install(app)
+    upkeep.install(app)
 
 
 def routes() -> list[web.RouteDef]:

@@ -16,7 +16,7 @@ from consent.notices import Purpose
 from consent.policy import Role
 from server.appointments.tables import Appointment, Seat, Status
 from server.cases.service import MANAGERS, Doer
-from server.cases.tables import TeamMember
+from server.cases.tables import Case, TeamMember
 from server.consents import other_ways
 from server.consents.tables import RepresentationRow, RepresentativeSeat
 
@@ -134,7 +134,9 @@ async def ending(session: AsyncSession, account_id: str, now: datetime) -> list[
     )
     rows = await session.scalars(
         select(RepresentationRow)
+        .join(Case, Case.id == RepresentationRow.case_id)
         .where(
+            Case.closed_at.is_(None),
             RepresentationRow.case_id.in_(mine),
             RepresentationRow.ended_at.is_(None),
             RepresentationRow.valid_until <= now + WARN_BEFORE[0],

@@ -21,7 +21,7 @@ from server.appointments.tables import LINGER, Seat, Status
 from server.consents import other_ways
 from server.consents.scene import Scene, as_representation, representations_of, scene
 from server.consents.tables import ConsentRow, RepresentationRow
-from server.consents.writing import Said, last_row, take_back, write
+from server.consents.writing import Said, last_row, signature_mark, take_back, write
 from server.devices.signatures import KeyTextError, public_key, verify
 
 VALID_FOR = timedelta(days=365)
@@ -107,7 +107,7 @@ async def answer(
         raise ConsentError("impossible")
     if not answers or len(answers) > MAX_ANSWERS:
         raise ConsentError("not_asked")
-    signed = await _checked_signature(session, seat_id, answers, proof)
+    signed = await checked_signature(session, key, seat_id, answers, proof)
     said = [_said(seen, client_seat, each, now) for each in answers]
     rows: list[ConsentRow] = []
     for purpose, about, given, notice, text in said:
@@ -264,8 +264,8 @@ def _until(seen: Scene, purpose: Purpose, given: Answer, now: datetime) -> datet
     return seen.appointment.ends_at + LINGER if purpose is Purpose.EXPLAIN else now + VALID_FOR
 
 
-async def _checked_signature(
-    session: AsyncSession, seat_id: str, answers: Sequence[Given], proof: Proof | None
+async def checked_signature(
+    session: AsyncSession, key: CaseKey, seat_id: str, answers: Sequence[Given], proof: Proof | None
 ) -> tuple[Proof, str] | None:
     """The proof with what it signs. Raises ConsentError for a forged one, and for one that was used before."""
     if proof is None:
@@ -277,7 +277,8 @@ async def _checked_signature(
         raise ConsentError("signature_invalid") from error
     if len(proof.at) > 40 or not verify(proof.key, SIGN_LABEL, body, proof.signature):
         raise ConsentError("signature_invalid")
-    if await session.scalar(select(ConsentRow.id).where(ConsentRow.signature == proof.signature)) is not None:
+    used = select(ConsentRow.id).where(ConsentRow.signature_mark == signature_mark(key, proof.signature))
+    if await session.scalar(used) is not None:
         raise ConsentError("signature_used")
     return proof, body
 

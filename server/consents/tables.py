@@ -15,6 +15,7 @@ from server.cases.tables import LANGUAGE_LENGTH
 CODE_LENGTH = 24
 ABOUT_LENGTH = 40
 HASH_LENGTH = 64
+MARK_LENGTH = 32
 
 
 class NoticeRow(Base):
@@ -89,9 +90,11 @@ class ConsentRow(SealedRow, Base):
     """The record after ISO/IEC TS 27560:2023."""
     digest: Mapped[str] = mapped_column(String(HASH_LENGTH))
     """SHA-256 of the record; the ledger has it too."""
-    sign_key: Mapped[str | None] = mapped_column(String(200))
-    """The device key that signed, SPKI as base64url."""
-    signature: Mapped[str | None] = mapped_column(String(100), unique=True)
+    sign_key = sealed_text_or_none()
+    """The device key that signed, SPKI as base64url: it names the person's device, so it is sealed, too."""
+    signature = sealed_text_or_none()
+    signature_mark: Mapped[str | None] = mapped_column(String(MARK_LENGTH), unique=True)
+    """The signature's pseudonym under the case's key, so that none is used twice."""
     signed = sealed_text_or_none()
     """What was signed."""
 

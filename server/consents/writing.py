@@ -118,6 +118,7 @@ async def write(
     )
     if proof is not None:
         row.sign_key, row.signature, row.signed = proof[0].key, proof[0].signature, proof[1]
+        row.signature_mark = signature_mark(key, proof[0].signature)
     session.add(row)
     await session.flush()
     _note(session, key, row, said, now)
@@ -135,6 +136,7 @@ async def take_back(
     actor: str,
     entered_by: str | None = None,
     witness: str | None = None,
+    proof: tuple[Proof, str] | None = None,
 ) -> ConsentRow:
     """Withdraw one decision, under the text that it was given to; one that is withdrawn already stays."""
     if row.answer == Answer.WITHDRAWN.value:
@@ -158,7 +160,7 @@ async def take_back(
         entered_by=entered_by,
         witness=witness,
     )
-    return await write(session, key, said, now)
+    return await write(session, key, said, now, proof=proof)
 
 
 def about_of(row: ConsentRow) -> About | None:
@@ -166,6 +168,11 @@ def about_of(row: ConsentRow) -> About | None:
     if row.about_key is None or row.about is None:
         return None
     return About(row.about_key, row.about.get("seat"), row.about["name"], row.about["role"])
+
+
+def signature_mark(key: CaseKey, signature: str) -> str:
+    """Stands for a signature in its column: the same for the same one, and nobody's without the case's key."""
+    return key.data.pseudonym("signature", signature)
 
 
 def _stands(row: ConsentRow, said: Said, now: datetime) -> bool:
@@ -190,7 +197,7 @@ def _note(session: AsyncSession, key: CaseKey, row: ConsentRow, said: Said, now:
         "by": said.by,
         "method": said.method,
         "tapped_by": said.tapped_by,
-        "signed": row.signature is not None,
+        "signed": row.signature_mark is not None,
     }
     if said.about is not None:
         details["about"] = _named(said.about)

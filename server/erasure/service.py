@@ -18,6 +18,7 @@ from server.accounts.tables import Account
 from server.appointments.tables import Appointment
 from server.cases.service import Doer
 from server.cases.tables import Case, Retention
+from server.consents import upkeep as consents
 from server.erasure.rules import Kept, Reason, Refusal, Years, kept_until, refusal
 from server.erasure.tables import Erasure
 from server.person.tables import PersonPage
@@ -116,6 +117,7 @@ async def confirm(session: AsyncSession, doer: Doer, erasure: Erasure, years: Ye
     await session.execute(delete(SessionFacet).where(SessionFacet.session_id.in_(summarised)))
     await session.execute(delete(SessionSummary).where(SessionSummary.case_id == case.id))
     await session.execute(delete(PersonPage).where(PersonPage.case_id == case.id))
+    await consents.erase(session, case.id)
     await session.flush()
     pseudonym = await keys.destroy(session, case.id, now)
     append(

@@ -24,7 +24,7 @@ from server.cases.service import Doer
 from server.cases.tables import Case, CaseClient
 from server.consents import entry, other_ways, overview, texts
 from server.consents.overview import Overview
-from server.consents.service import VALID_FOR, ConsentError
+from server.consents.service import VALID_FOR, ConsentError, Given, Proof, checked_signature
 from server.consents.tables import ConsentRow
 from server.consents.writing import Said, about_of, take_back, write
 from server.person.tables import PersonPage
@@ -35,7 +35,9 @@ PIN_DIGITS = 6
 MAX_FAILURES = 5
 LOCKED = timedelta(minutes=30)
 
-Code = Literal["link_unknown", "record_unknown", "notice_old", "no_pin", "pin_wrong", "pin_locked", "not_now"]
+Code = Literal[
+    "link_unknown", "record_unknown", "notice_old", "no_pin", "pin_wrong", "pin_locked", "not_now", "signature_invalid"
+]
 
 
 class PersonError(Exception):
@@ -108,19 +110,33 @@ async def look(session: AsyncSession, opened: Opened, now: datetime) -> tuple[Ov
     return await overview.of_client(session, opened.key, opened.client, now), await texts.published(session)
 
 
-async def withdraw(session: AsyncSession, opened: Opened, record_id: str, now: datetime) -> ConsentRow:
-    """Stop agreeing, in one tap; no reason is asked."""
+async def withdraw(
+    session: AsyncSession, opened: Opened, record_id: str, now: datetime, *, proof: Proof | None = None
+) -> ConsentRow:
+    """Stop agreeing, in one tap; no reason is asked. Raises PersonError ``signature_invalid`` for a forged one."""
     row = await _last(session, opened, record_id)
-    done = await take_back(session, opened.key, row, now, tapped_by="person", method="own_page", actor=opened.actor)
+    signed = await _signed(session, opened, row, (row.notice_hash, "withdrawn"), proof)
+    done = await take_back(
+        session, opened.key, row, now, tapped_by="person", method="own_page", actor=opened.actor, proof=signed
+    )
     if row.purpose == Agreed.VIDEO.value:
         await other_ways.open_for(session, opened.key, opened.client.id, "withdrawn", now)
     return done
 
 
 async def give_again(
-    session: AsyncSession, opened: Opened, record_id: str, notice_hash: str, now: datetime
+    session: AsyncSession,
+    opened: Opened,
+    record_id: str,
+    notice_hash: str,
+    now: datetime,
+    *,
+    proof: Proof | None = None,
 ) -> ConsentRow:
-    """Agree again, in one tap, to the text that the page shows now. Raises PersonError ``notice_old``."""
+    """Agree again, in one tap, to the text that the page shows now.
+
+    Raises PersonError ``notice_old``, or ``signature_invalid`` for a forged signature.
+    """
     row = await _last(session, opened, record_id)
     if row.by != "person" or row.purpose == Agreed.EXPLAIN.value:
         raise PersonError("not_now")
@@ -130,6 +146,7 @@ async def give_again(
     if newest is None or text is None:
         raise PersonError("notice_old")
     opened.key.unlock(row)
+    signed = await _signed(session, opened, row, (notice_hash, "given"), proof)
     said = Said(
         client_id=opened.client.id,
         purpose=purpose,
@@ -145,7 +162,7 @@ async def give_again(
         actor=opened.actor,
         appointment_id=row.appointment_id,
     )
-    made = await write(session, opened.key, said, now)
+    made = await write(session, opened.key, said, now, proof=signed)
     if purpose is Agreed.VIDEO:
         await other_ways.not_needed(session, opened.key, opened.client.id, now)
     return made
@@ -193,6 +210,17 @@ async def readers(session: AsyncSession, opened: Opened) -> list[Reading]:
         Reading(each.at, each.details.get("by") or "", each.details.get("role"), each.details["purpose"])
         for each in reversed(strangers)
     ]
+
+
+async def _signed(
+    session: AsyncSession, opened: Opened, row: ConsentRow, said: tuple[str, str], proof: Proof | None
+) -> tuple[Proof, str] | None:
+    """The device's word for one answer on this page; in the place of a seat stands the record that was tapped on."""
+    answer = Given(row.purpose, said[0], said[1])
+    try:
+        return await checked_signature(session, opened.key, row.id, [answer], proof)
+    except ConsentError as error:
+        raise PersonError("signature_invalid") from error
 
 
 async def _own(session: AsyncSession, opened: Opened, record_id: str) -> ConsentRow:

@@ -16,6 +16,7 @@ from server.accounts.sessions import PASSWORDS
 from server.cases.words import role_label
 from server.consents import papers
 from server.consents.overview import Line
+from server.consents.service import Proof
 from server.consents.words import ANSWERS, PURPOSES
 from server.http.context import CATALOGS, database, rooms, secrets, settings
 from server.http.errors import Problem
@@ -30,6 +31,16 @@ MAX_BYTES = 4096
 Handler = Callable[[web.Request], Awaitable[web.Response]]
 
 
+class Signature(BaseModel):
+    """The device's word for the answer."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    key: Annotated[str, StringConstraints(min_length=1, max_length=200)]
+    at: Annotated[str, StringConstraints(min_length=1, max_length=40)]
+    value: Annotated[str, StringConstraints(min_length=1, max_length=100)]
+
+
 class Asked(BaseModel):
     """What every question of this page carries."""
 
@@ -40,6 +51,13 @@ class Asked(BaseModel):
     record: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{16}$")] | None = None
     notice_hash: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")] | None = None
     pin: Annotated[str, StringConstraints(pattern=r"^[0-9]{6}$")] | None = None
+    signature: Signature | None = None
+
+    @property
+    def proof(self) -> Proof | None:
+        """The signature as the service checks it."""
+        signed = self.signature
+        return Proof(signed.key, signed.value, signed.at) if signed else None
 
 
 def routes() -> list[web.RouteDef]:
@@ -81,7 +99,7 @@ async def _look(request: web.Request, asked: Asked, now: datetime) -> dict[str, 
 async def _withdraw(request: web.Request, asked: Asked, now: datetime) -> dict[str, Any]:
     async with database(request).write() as session:
         opened = await _enter(request, session, asked, now)
-        await service.withdraw(session, opened, _record(asked), now)
+        await service.withdraw(session, opened, _record(asked), now, proof=asked.proof)
     await rooms(request).case_changed(opened.case.id)
     return await _look(request, asked, now)
 
@@ -89,7 +107,7 @@ async def _withdraw(request: web.Request, asked: Asked, now: datetime) -> dict[s
 async def _give(request: web.Request, asked: Asked, now: datetime) -> dict[str, Any]:
     async with database(request).write() as session:
         opened = await _enter(request, session, asked, now)
-        await service.give_again(session, opened, _record(asked), asked.notice_hash or "", now)
+        await service.give_again(session, opened, _record(asked), asked.notice_hash or "", now, proof=asked.proof)
     await rooms(request).case_changed(opened.case.id)
     return await _look(request, asked, now)
 
@@ -188,6 +206,7 @@ def _agreement(_: Translator, line: Line, notices: list[Notice], spoken: str, no
         "confirmed": row.confirmed_at is not None,
         "signed": papers.signature_holds(row),
         "stop": line.stands,
+        "hash": row.notice_hash,
         "told": _text(told.shown_as(row.notice_hash) if told else None),
         "again": {"hash": newest.hash_of(spoken), "text": _text(newest.in_language(spoken))}
         if again and newest is not None

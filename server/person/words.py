@@ -26,6 +26,7 @@ REFUSED: Mapping[Code, tuple[int, str]] = {
     "record_unknown": (404, N_("This is not on your page.")),
     "notice_old": (409, N_("The text has changed. Please read it again.")),
     "not_now": (409, N_("This is asked again when you open the link of your next conversation.")),
+    "signature_invalid": (400, N_("This answer could not be checked. Load the page again and try once more.")),
     "no_pin": (409, N_("You have no PIN yet. Ask your case manager for one when you meet.")),
     "pin_wrong": (403, N_("This PIN is not right.")),
     "pin_locked": (429, N_("There were too many wrong PINs. Please wait half an hour.")),

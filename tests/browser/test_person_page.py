@@ -66,6 +66,7 @@ async def test_a_person_stops_and_agrees_again_with_one_tap_and_sees_who_has_rea
     await person.click("button", "Stop agreeing")
     await person.see("stopped agreeing")
     await person.find("button", "I agree again")
+    await person.see("Signed by the device on which it was answered.")
     await person.reload()
     await person.see("stopped agreeing")  # the address has no secret any more, and the tab still knows it
     await manager.goto(f"{demo.url}/today")
@@ -113,7 +114,7 @@ async def test_a_supervisor_decides_and_writes_texts_and_a_flag_stops_every_link
     await manager.fill("By which day", f"{datetime.now(UTC) + timedelta(days=2):%Y-%m-%d}")
     faults += await faults_of(manager, "another way")
     await manager.click("button", "Save")
-    await manager.see("meeting in person at the service")
+    await manager.see("Meeting in person at the service")
     await manager.goto(f"{demo.url}/today")
     await manager.click_css("[data-appointment] a")
     await manager.see("No video is possible on this case now")

@@ -17,7 +17,7 @@ from consent.policy import Role
 from consent.records import missing
 from server.appointments.seats import NewSeat
 from server.cases.tables import Case
-from server.consents import representation, service
+from server.consents import representation, service, suitability
 from server.consents.tables import RepresentationRow
 from tests.flows.conftest import Person
 from tests.support import casework, consents
@@ -366,3 +366,14 @@ async def test_every_form_that_changes_something_carries_the_token(walk: Walk) -
         forms = re.findall(r'<form[^>]*method="post".*?</form>', text, re.DOTALL)
         assert forms, page
         assert all('name="csrf_token"' in form for form in forms), page
+
+
+async def test_the_case_manager_is_told_before_and_after_a_decision_ends(walk: Walk) -> None:
+    assert await walk.decide(expires=day(10), review=day(5)) == 303
+    assert "ends soon" in await (await walk.manager.get("/today")).text()
+    async with walk.database.write() as session:
+        (await suitability.history(session, walk.case))[0].expires_at = datetime.now(UTC) - timedelta(minutes=1)
+    today = await (await walk.manager.get("/today")).text()
+    assert "No link of this case works. Ask a supervisor to decide anew." in today
+    assert await walk.decide() == 303
+    assert "Needs you" not in await (await walk.manager.get("/today")).text()

@@ -21,6 +21,8 @@ from consent.tables import Base, LedgerEntry
 from consent.verify import Wrong
 from tests.support.evidence import CASE, LATER, OTHER, House, verdict
 
+pytestmark = pytest.mark.embedded  # rows are changed by the language of SQLite
+
 
 @pytest.fixture
 async def house(tmp_path: Path) -> AsyncIterator[House]:

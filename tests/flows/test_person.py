@@ -10,14 +10,17 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from consent import keys
 from consent.database import Database
 from consent.events import Tag
 from consent.policy import Role
-from consent.records import missing
+from consent.records import SIGN_LABEL, missing, to_sign
 from server.appointments import links
 from server.consents import other_ways, texts
+from server.consents.service import Given
+from server.devices.signatures import sign, spki
 from server.person import service
 from server.person.tables import PersonPage
 from tests.flows.conftest import Person
@@ -250,3 +253,25 @@ async def test_the_page_names_nobody_and_offers_the_way_out(walk: Walk) -> None:
     assert "<title>My page</title>" in text
     assert "data-exit" in text
     assert "site-nav" not in text
+
+
+async def test_the_persons_device_signs_what_is_answered_here_and_a_forged_signature_changes_nothing(
+    walk: Walk, entries: Entries
+) -> None:
+    device, stranger = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
+    _, page = await walk.ask()
+    [agreement] = page["agreements"]
+    said = [Given("video", agreement["hash"], "withdrawn")]
+    body = to_sign(agreement["record"], said, "now")
+    key = spki(device.public_key())
+    forged = {"key": key, "at": "now", "value": sign(stranger, SIGN_LABEL, body)}
+    another = {"key": key, "at": "now", "value": sign(device, SIGN_LABEL, body.replace("withdrawn", "given"))}
+    for signature in (forged, another):
+        answered = await walk.ask("/withdraw", record=agreement["record"], signature=signature)
+        assert answered == (400, "signature_invalid")
+    assert not await entries(Tag.CONSENT_WITHDRAWN)
+    genuine = {"key": key, "at": "now", "value": sign(device, SIGN_LABEL, body)}
+    _, page = await walk.ask("/withdraw", record=agreement["record"], signature=genuine)
+    assert page["agreements"][0]["signed"] is True
+    _, receipt = await walk.ask("/receipt", record=page["agreements"][0]["record"])
+    assert receipt["signature"]["signed"] == body

@@ -10,6 +10,10 @@ const place = document.getElementById("person");
 
 async function start(root: HTMLElement): Promise<void> {
   await setLanguage(document.documentElement.lang);
+  // On paper nothing can be opened any more, so everything is.
+  window.addEventListener("beforeprint", () => {
+    for (const part of document.querySelectorAll("details")) part.open = true;
+  });
   watchExitKeys();
   for (const exit of document.querySelectorAll("[data-exit]")) {
     exit.addEventListener("click", (event) => {
@@ -90,6 +94,7 @@ class Page {
           h("p", { class: "govuk-body" }, t("A worker wrote this down for you. Is it right?")),
           this.#button(`confirm-${each.record}`, t("Yes, it is right"), () => this.#desk.confirm(each.record), ""),
         ),
+      each.signed === true && h("p", { class: "govuk-body-s" }, t("Signed by the device on which it was answered.")),
       each.told !== null && details(t("What you were told"), ...told(each.told)),
       each.again !== null && each.again.text !== null && each.told?.what !== each.again.text.what
         ? details(t("What you agree to now"), ...told(each.again.text))
@@ -98,15 +103,16 @@ class Page {
         "div",
         { class: "govuk-button-group" },
         each.stop
-          ? this.#button(`do-${each.record}`, t("Stop agreeing"), () => this.#desk.withdraw(each.record), "govuk-button--warning", name)
+          ? this.#button(`do-${each.record}`, t("Stop agreeing"), () => this.#desk.withdraw(each), "govuk-button--warning", name)
           : each.again !== null &&
-              this.#button(`do-${each.record}`, t("I agree again"), () => this.#desk.give(each.record, each.again?.hash ?? ""), "", name),
+              this.#button(`do-${each.record}`, t("I agree again"), () => this.#desk.give(each, each.again?.hash ?? ""), "", name),
         h(
           "button",
           { type: "button", class: "govuk-button govuk-button--secondary", onclick: () => void this.#keep(each.record) },
           t("Keep the receipt"),
           h("span", { class: "govuk-visually-hidden" }, `: ${name}`),
         ),
+        h("button", { type: "button", class: "govuk-button govuk-button--secondary", onclick: () => window.print() }, t("Print")),
       ),
     );
   }

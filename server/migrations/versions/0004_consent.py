@@ -130,8 +130,9 @@ def upgrade() -> None:
         sa.Column("entered_by", sa.String(length=16), nullable=True),
         sa.Column("confirmed_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("digest", sa.String(length=64), nullable=False),
-        sa.Column("sign_key", sa.String(length=200), nullable=True),
-        sa.Column("signature", sa.String(length=100), nullable=True),
+        sa.Column("signature_mark", sa.String(length=32), nullable=True),
+        sa.Column("sign_key", sa.LargeBinary(), nullable=True),
+        sa.Column("signature", sa.LargeBinary(), nullable=True),
         sa.Column("about", sa.LargeBinary(), nullable=True),
         sa.Column("witness", sa.LargeBinary(), nullable=True),
         sa.Column("record", sa.LargeBinary(), nullable=True),
@@ -143,7 +144,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["client_id"], ["case_clients.id"], name=op.f("fk_consent_records_client_id")),
         sa.ForeignKeyConstraint(["entered_by"], ["accounts.id"], name=op.f("fk_consent_records_entered_by")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_consent_records")),
-        sa.UniqueConstraint("signature", name=op.f("uq_consent_records_signature")),
+        sa.UniqueConstraint("signature_mark", name=op.f("uq_consent_records_signature_mark")),
     )
     op.create_index(op.f("ix_consent_records_case_id"), "consent_records", ["case_id"], unique=False)
     op.create_index("ix_consent_records_client_id_purpose", "consent_records", ["client_id", "purpose"], unique=False)

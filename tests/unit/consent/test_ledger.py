@@ -62,6 +62,7 @@ async def test_entries_open_as_what_was_written(database: Database) -> None:
     assert (other.sequence, other.actor, other.details) == (1, "account:6", {})
 
 
+@pytest.mark.embedded
 async def test_the_database_holds_nothing_that_says_who_or_what(database: Database, tmp_path: Path) -> None:
     async with database.write() as session:
         append(session, Tag.JOINED, actor="account:0123456789abcdef", case_id=CASE, details={"name": "Hanna Koval"})
@@ -128,8 +129,8 @@ async def test_an_entry_that_cannot_be_spelt_takes_its_fact_with_it(database: Da
     assert await rows(database) == []
 
 
-async def test_two_writers_share_one_line_of_places(database: Database, tmp_path: Path) -> None:
-    other = Database.in_file(tmp_path / "test.sqlite3")
+async def test_two_writers_share_one_line_of_places(database: Database) -> None:
+    other = Database(database.engine.url.render_as_string(hide_password=False), database.keyring)
     await tell(database)
     await asyncio.gather(*(tell(each, 3) for each in (database, other) * 8))
     found = await rows(database)
@@ -177,6 +178,7 @@ async def test_entries_are_narrowed_to_a_meeting_and_to_tags(database: Database)
     assert [entry.sequence for entry in left] == [1, 2]
 
 
+@pytest.mark.embedded
 @pytest.mark.parametrize(
     "change",
     [

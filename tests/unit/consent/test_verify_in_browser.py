@@ -106,6 +106,7 @@ def test_they_agree_about_tampered_exports(script: Path, exports: list[Lines], s
     assert len({str(each[0]) for each in mine}) >= 5
 
 
+@pytest.mark.embedded
 async def test_they_agree_about_a_database_that_was_changed(script: Path, tmp_path: Path, database: Database) -> None:
     house = House(tmp_path, database)
     await house.tell(6)

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from consent import keys
@@ -20,9 +20,9 @@ from consent.records import SIGN_LABEL, missing, to_sign
 from server.appointments.seats import NewSeat
 from server.appointments.tables import LINGER, Appointment, Seat
 from server.cases.tables import Case
-from server.consents import other_ways, service, suitability, texts
+from server.consents import other_ways, representation, service, suitability, texts, upkeep
 from server.consents.service import ConsentError, Given, Proof
-from server.consents.tables import ConsentRow
+from server.consents.tables import ConsentRow, OtherWay, SuitabilityRow
 from server.devices.signatures import sign, spki
 from tests.support import casework, consents
 from tests.support.casework import NOW, PHONE, Worker
@@ -289,3 +289,43 @@ async def test_a_signature_of_the_persons_device_is_kept_and_a_forged_one_refuse
         now=LATER + timedelta(minutes=1),
     )
     await walk.refused(given, "signature_used", proof=proof, now=LATER + timedelta(minutes=2))
+
+
+async def test_whoever_has_lost_their_guardian_is_offered_a_call_once(walk: Walk) -> None:
+    assert await upkeep.offer_ways(walk.session, LATER) == 0
+    paper = representation.NewRepresentation(
+        client_id=walk.client.client_id or "",
+        kind="guardian",
+        name="Petro",
+        document="Court of Kyiv",
+        valid_from=NOW - timedelta(days=9),
+        valid_until=LATER,
+    )
+    row = await representation.add(walk.session, walk.key, walk.manager, paper, NOW)
+    for _ in range(2):
+        assert await upkeep.offer_ways(walk.session, LATER) == 1
+    [way] = await other_ways.of_case(walk.session, walk.case.id)
+    assert (way.because, way.client_id) == ("representation_expired", walk.client.client_id)
+    await representation.end(walk.session, walk.key, walk.manager, row, LATER)
+    assert await upkeep.offer_ways(walk.session, LATER) == 0
+
+
+async def test_an_erasure_leaves_nothing_of_who_agreed_to_what(walk: Walk) -> None:
+    await consents.agree(walk.session, walk.key, walk.client, LATER)
+    await other_ways.open_for(walk.session, walk.key, walk.client.client_id, "wished", LATER)
+    await upkeep.erase(walk.session, walk.case.id)
+    for table in (ConsentRow, OtherWay, SuitabilityRow):
+        assert await walk.session.scalar(select(func.count()).select_from(table)) == 0
+
+
+async def test_a_signature_lies_sealed_in_its_row(walk: Walk) -> None:
+    device = ec.generate_private_key(ec.SECP256R1())
+    given = await walk.given()
+    body = to_sign(walk.client.id, given, "t")
+    proof = Proof(spki(device.public_key()), sign(device, SIGN_LABEL, body), "t")
+    await service.answer(
+        walk.session, walk.key, seat_id=walk.client.id, answers=given, tapped_by="person", now=LATER, proof=proof
+    )
+    stored = (await walk.session.execute(text("SELECT * FROM consent_records"))).all()
+    for secret in (proof.key, proof.signature, "Job centre"):
+        assert secret not in str(stored)

@@ -10,7 +10,6 @@ from server.sessions.record import Fact, build
 from server.sessions.unusual import Unusual, find
 from tests.unit.sessions.test_record import AFTER, CLIENT, INTERPRETER, MANAGER, at, everybody, room, seat
 
-
 YES = ((-30, True),)
 
 

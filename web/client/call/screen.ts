@@ -3,7 +3,6 @@ import type { Connection } from "../connection";
 import { CodeTalk } from "../code-talk";
 import type { ConsentDesk } from "../consent/desk";
 import { ConsentInCall } from "../consent/in-call";
-import { tookBack, tookBackWords } from "../consent/words";
 import { DeviceFault, type Devices } from "../devices";
 import { HOST_ROLES } from "../e2ee/credential";
 import type { Member } from "../e2ee/crypto";
@@ -302,10 +301,6 @@ export class CallScreen {
   #tell(before: Snapshot | null, now: Snapshot): void {
     if (now.you.muted_by_host && !before?.you.muted_by_host) this.#parts.session.muted.set(true);
     if (!before) return;
-    for (const person of now.people) {
-      const earlier = before.people.find((one) => one.seat === person.seat);
-      if (person.seat !== now.you.seat && tookBack(person, earlier)) this.#say(tookBackWords(person));
-    }
     announceChanges(before, now);
   }
 
@@ -399,6 +394,7 @@ export class CallScreen {
   }
 
   async #device(change: () => Promise<unknown>): Promise<void> {
+    if (this.#consent.stopped) return this.#say(t("You have stopped the conversation. Agree again first."));
     try {
       await change();
       // A reload finds the devices as they were left.

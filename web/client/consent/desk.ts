@@ -74,8 +74,11 @@ async function signed(seat: string, answers: readonly Answer[]): Promise<Signatu
   return { key: device.signKey, at, value };
 }
 
+/** An answer as far as it is signed; on a person's own page it may be "withdrawn". */
+type Signed = Omit<Answer, "decision"> & { decision: string };
+
 /** The bytes that are signed, as the server spells them: keys in their order, no spaces. */
-export function toSign(seat: string, answers: readonly Answer[], at: string): string {
+export function toSign(seat: string, answers: readonly Signed[], at: string): string {
   const said = answers.map(({ about_seat, decision, notice_hash, purpose }) => ({
     about: about_seat ?? "",
     decision,

@@ -16,6 +16,7 @@ import { inDialogs, Unanswered } from "./dialog-pages";
 import { noticeBody } from "./notice";
 import { answerTo, askPages, otherWayWords } from "./pages";
 import type { ConsentItem, Given } from "./types";
+import { tookBack, tookBackWords } from "./words";
 
 export interface ConsentParts {
   seat: SeatReply;
@@ -51,9 +52,19 @@ export class ConsentInCall {
     this.#life.abort();
   }
 
+  /** Whether this person has taken it back: then no device is switched on either. */
+  get stopped(): boolean {
+    return this.#parts.session.halted.value || this.#snapshot?.you.consent === "ask";
+  }
+
   update(snapshot: Snapshot): void {
     const before = this.#snapshot?.you.consent;
+    const earlier = this.#snapshot?.people ?? [];
     this.#snapshot = snapshot;
+    for (const person of snapshot.people) {
+      const was = earlier.find((one) => one.seat === person.seat);
+      if (person.seat !== snapshot.you.seat && tookBack(person, was)) this.#onTrouble(tookBackWords(person));
+    }
     const { consent } = snapshot.you;
     const { desk, session, devices } = this.#parts;
     if (consent === "ask" && before !== undefined && before !== "ask") {
@@ -85,11 +96,10 @@ export class ConsentInCall {
   }
 
   #view(snapshot: Snapshot): Child[] {
-    const { desk, session, seat } = this.#parts;
+    const { desk, seat } = this.#parts;
     const consents = desk.state.value;
     if (consents === null) return [];
-    const stopped = session.halted.value || snapshot.you.consent === "ask";
-    if (stopped) return [this.#stopped(seat.appointment.help_phone)];
+    if (this.stopped) return [this.#stopped(seat.appointment.help_phone)];
     const questions = this.#items()
       .filter((item) => item.about !== null && snapshot.you.asked.includes(item.about.seat))
       .map((item) => this.#question(item));

@@ -1,4 +1,6 @@
 /** The questions of a person's own page. The link's token goes in the body, never in an address. */
+import { toSign } from "../consent/desk";
+import { openDevice, signWith } from "../e2ee/device";
 import { language } from "../ui/i18n";
 
 export interface NoticeText {
@@ -27,6 +29,8 @@ export interface Agreement {
   readonly confirmed: boolean;
   readonly signed: boolean | null;
   readonly stop: boolean;
+  /** Of the text that was told. */
+  readonly hash: string;
   readonly told: NoticeText | null;
   /** How one tap agrees again: to this text, by its hash. */
   readonly again: { readonly hash: string; readonly text: NoticeText | null } | null;
@@ -77,12 +81,14 @@ export class PersonDesk {
     return this.#ask("", {});
   }
 
-  withdraw(record: string): Promise<PersonPage> {
-    return this.#ask("/withdraw", { record });
+  async withdraw({ record, purpose, hash }: Agreement): Promise<PersonPage> {
+    const signature = await signed(record, purpose, hash, "withdrawn");
+    return this.#ask("/withdraw", { record, ...signature });
   }
 
-  give(record: string, hash: string): Promise<PersonPage> {
-    return this.#ask("/give", { record, notice_hash: hash });
+  async give({ record, purpose }: Agreement, hash: string): Promise<PersonPage> {
+    const signature = await signed(record, purpose, hash, "given");
+    return this.#ask("/give", { record, notice_hash: hash, ...signature });
   }
 
   confirm(record: string): Promise<PersonPage> {
@@ -97,7 +103,7 @@ export class PersonDesk {
     return this.#ask("/readers", { pin });
   }
 
-  async #ask<T>(path: string, words: Readonly<Record<string, string>>): Promise<T> {
+  async #ask<T>(path: string, words: Readonly<Record<string, unknown>>): Promise<T> {
     let reply: Response;
     try {
       reply = await fetch(`/api/person${path}`, {
@@ -113,5 +119,18 @@ export class PersonDesk {
     if (reply.ok) return body as T;
     const error = (body as { error?: { code?: string; text?: string } } | null)?.error;
     throw new Refusal(error?.code ?? "internal", error?.text ?? "");
+  }
+}
+
+/** The device's word for one answer; a browser that keeps no keys answers without it. */
+async function signed(record: string, purpose: string, hash: string, decision: "given" | "withdrawn"): Promise<object> {
+  try {
+    const device = await openDevice();
+    const at = new Date().toISOString();
+    const body = toSign(record, [{ purpose, about_seat: null, notice_hash: hash, decision }], at);
+    const value = await signWith(device, "poruch consent", new TextEncoder().encode(body));
+    return { signature: { key: device.signKey, at, value } };
+  } catch {
+    return {};
   }
 }

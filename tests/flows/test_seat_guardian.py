@@ -1,0 +1,111 @@
+"""Consent by a guardian's own link: beside the person and never over their "no", and only while the document holds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from consent import keys
+from consent.database import Database
+from consent.keys import Purpose
+from consent.policy import Role
+from server.appointments import links, seats
+from server.consents import representation
+from server.consents.tables import RepresentationRow
+from tests.flows.test_seat_consent import desk, post, refused, yes
+from tests.flows.test_signaling_seats import Desk
+from tests.support import casework
+
+__all__ = ["desk"]  # a fixture
+
+
+@dataclass
+class Family:
+    """A client with a guardian: what each of them is asked by their own link."""
+
+    desk: Desk
+    client: str
+    guardian: str
+    paper: str
+    case_id: str
+
+    async def asked(self, link: str) -> dict[str, Any]:
+        """What the page of this link is told."""
+        return await self.desk.ask(link=link)
+
+    async def answer(self, link: str, decision: str = "given") -> dict[str, Any]:
+        """Answer everything that this link is asked."""
+        answers = yes((await self.asked(link))["consent"], decision)
+        whose = "representative" if link == self.guardian else "person"
+        return await post(self.desk.client, "/api/consent", 200, {"link": link, "answers": answers, "tapped_by": whose})
+
+
+@pytest.fixture
+async def family(desk: Desk, database: Database) -> Family:
+    now = datetime.now(UTC)
+    async with database.write() as session:
+        case = await casework.open_case(session, desk.manager)
+        guest = seats.NewSeat(Role.REPRESENTATIVE, "Опікунка", "uk")
+        appointment = await casework.plan(
+            session, desk.manager, case, starts_at=now + timedelta(minutes=5), now=now, guests=[guest]
+        )
+        client = await casework.seat_of(session, appointment, Role.CLIENT)
+        guardian = await casework.seat_of(session, appointment, Role.REPRESENTATIVE)
+        key = await keys.open_case(session, keys.SYSTEM, case.id, Purpose.SYSTEM)
+        paper = await representation.add(
+            session,
+            key,
+            desk.manager,
+            representation.NewRepresentation(
+                client_id=client.client_id or "",
+                kind="guardian",
+                name="Опікунка",
+                document="Decision of a court",
+                valid_from=now - timedelta(days=1),
+                valid_until=now + timedelta(days=30),
+            ),
+            now,
+        )
+        await representation.link_seat(session, paper, guardian)
+        made = [links.make(desk.keys.link, seat.id, 1) for seat in (client, guardian)]
+        return Family(desk, made[0], made[1], paper.id, case.id)
+
+
+async def test_it_needs_the_guardians_word_beside_the_persons_own(family: Family) -> None:
+    after = await family.answer(family.client)
+    assert after["state"] == "ask"
+    assert after["reasons"] == ["representative_needed"]
+    assert after["pages"] == [], "nothing is left for the person to answer"
+    asked = (await family.asked(family.guardian))["consent"]
+    assert [item["purpose"] for page in asked["pages"] for item in page["items"]] == ["video"]
+    assert asked["explain"] is None
+    assert (await family.answer(family.guardian))["state"] == "allow"
+    assert (await family.asked(family.client))["consent"]["state"] == "allow"
+
+
+async def test_the_persons_own_no_wins_over_the_guardians_yes(family: Family) -> None:
+    await family.answer(family.client)
+    await family.answer(family.guardian)
+    back = {"link": family.client, "purpose": "video"}
+    assert (await post(family.desk.client, "/api/consent/withdraw", 200, back))["consent"]["state"] == "refuse"
+    asked = (await family.asked(family.guardian))["consent"]
+    assert asked["state"] == "refuse"
+    assert asked["pages"] == [], "nobody is asked to say yes where the person has said no"
+
+
+async def test_by_a_document_that_has_run_out_nobody_acts_and_nothing_opens(family: Family, database: Database) -> None:
+    answers = yes((await family.asked(family.client))["consent"])
+    async with database.write() as session:
+        await keys.open_case(session, keys.SYSTEM, family.case_id, Purpose.SYSTEM)
+        paper = await session.get(RepresentationRow, family.paper)
+        assert paper is not None
+        paper.valid_until = datetime.now(UTC) - timedelta(minutes=1)
+    reply = await family.asked(family.client)
+    assert reply["appointment"]["status"] == "other_way"
+    assert reply["ticket"] is None
+    assert (await family.asked(family.guardian))["consent"] is None
+    body = {"link": family.guardian, "answers": answers, "tapped_by": "representative"}
+    assert await refused(family.desk.client, "/api/consent", 409, body) == "representation_expired"
