@@ -36,6 +36,8 @@ Step = Callable[[Room, datetime], list[Effect]]
 _UNWRITABLE = (DatabaseBusy, OperationalError)
 """The database cannot take it now: locked, full or away."""
 RETRY_S = 0.5
+NETWORK_S = 1.0
+"""How long the end of somebody's media may wait for what there is to say about their network."""
 REFUSAL_REPEATS = timedelta(minutes=10)
 LONGEST_SLEEP = timedelta(minutes=1)
 
@@ -141,8 +143,9 @@ class Rooms:
         if live is None or self._closing:
             return
         self._registry.part(conn)
+        network = await self._network(live, conn)
         await self._try(live.placement.detach(conn))
-        await self._happened(live, lambda room: room.lost(conn, at))
+        await self._happened(live, lambda room: _with(room.lost(conn, at), network))
 
     async def act(self, conn: str, step: Step) -> None:
         """What a person in the room does to it, as ``lambda room, now: room.admit(conn, seat, now)``."""
@@ -307,6 +310,8 @@ class Rooms:
     async def _apply(self, live: Live, change: Change) -> None:
         draft = live.room.copy()
         effects = change(draft)
+        for conn in [effect.conn for effect in effects if isinstance(effect, Detach)]:
+            effects = _with(effects, await self._network(live, conn))
         if draft == live.room and not effects:
             return
         await journal.write(self._database, live.room, draft, effects, self._ended)
@@ -317,6 +322,17 @@ class Rooms:
         if draft.ended_at is not None:
             await live.placement.close()
             self._registry.discard(live)
+
+    async def _network(self, live: Live, conn: str) -> list[Effect]:
+        """What to record of a network whose media is about to end: shares and milliseconds, nothing of the person's."""
+        seat = live.room.inside(conn)
+        if seat is None:
+            return []
+        try:
+            said = await asyncio.wait_for(live.placement.quality(conn), NETWORK_S)
+        except (RoomError, TimeoutError):
+            return []  # the record of a network is not worth holding up the end of a stream
+        return [about(Tag.NETWORK, seat, self.clock(), **said)] if said else []
 
     async def _perform(self, live: Live, effects: list[Effect]) -> None:
         for effect in effects:
@@ -404,6 +420,11 @@ class Rooms:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("a room's task failed", exc_info=error)
+
+
+def _with(effects: list[Effect], more: list[Effect]) -> list[Effect]:
+    """Effects and what belongs to them; where nothing happens, nothing belongs to it."""
+    return [*effects, *more] if effects else effects
 
 
 def _restart(room: Room, now: datetime) -> list[Effect]:
