@@ -18,6 +18,8 @@ export interface Moment {
   soundBlocked: boolean;
   microphoneHeld: boolean;
   cameraHeld: boolean;
+  /** One's own line carries too little. */
+  weakLine: boolean;
   /** A refusal or a device's fault that has just happened. */
   trouble: string | null;
   secrecy: Secrecy;
@@ -58,6 +60,15 @@ export function notices(moment: Moment, answers: Answers): Banner[] {
       moment.health === "mending" && {
         key: "mending",
         words: t("Sound and picture are interrupted. They come back by themselves."),
+        picture: "warning",
+        tone: "warn",
+        spoken: true,
+      },
+    moment.link === "up" &&
+      moment.health === "up" &&
+      moment.weakLine && {
+        key: "weak",
+        words: t("Your connection is weak. It helps to come closer to the Wi-Fi router, or to switch your camera off: then the sound gets better."),
         picture: "warning",
         tone: "warn",
         spoken: true,

@@ -222,6 +222,7 @@ export class CallScreen {
       soundBlocked: sound.blocked.value,
       microphoneHeld,
       cameraHeld,
+      weakLine: quality.reception.value.ownWeak,
       trouble: this.#trouble,
       secrecy: secret,
       arrivals: this.#arrivals.shown.value,
