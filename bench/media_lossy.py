@@ -240,30 +240,43 @@ class _Inbox:
         return found
 
 
+WAYS: Sequence[tuple[str, int | None]] = (
+    ("poruch", None),
+    ("janus", None),
+    ("janus, r0", 0),
+    ("janus, r1", 1),
+    ("janus, r2", 2),
+)
+"""Who sends, and for Janus which of the sizes was chosen by hand."""
+
+
 async def lossy(address: str, *, repeats: int, seconds: float = SECONDS) -> Figures:
-    """What the receiver sees and hears, by server."""
+    """What the receiver sees and hears, by server; all at the same time, so that this machine is the same for them."""
     os.sched_setaffinity(0, {LOAD_CORE})
-    found: Figures = {}
-    for name, substream in (("poruch", None), ("janus", None), ("janus, r0", 0), ("janus, r1", 1), ("janus, r2", 2)):
-        runs: list[dict[str, Any]] = []
-        for seed in range(repeats):
-            server: Subject
-            if name == "poruch":
-                server = await Ours.start(address, SERVER_CORE)
-            else:
-                janus = server = await Janus.start(address, SERVER_CORE, event_loops=1, first_port=24000)
-                janus.substream = substream
-            room = couple()
-            try:
+    runs: dict[str, list[dict[str, Any]]] = {name: [] for name, _ in WAYS}
+    for seed in range(repeats):
+        servers = [await _start(address, place, name, substream) for place, (name, substream) in enumerate(WAYS)]
+        rooms = [couple() for _ in servers]
+        try:
+            for server, room in zip(servers, rooms, strict=True):
                 await server.connect([room])
-                seen = await watch(room, seed, seconds)
-                say(f"  {name}, seed {seed}: {seen}")
-                runs.append(asdict(seen))
-            finally:
-                await hang_up([room])
+            seen = await asyncio.gather(*(watch(room, seed, seconds) for room in rooms))
+        finally:
+            await hang_up(rooms)
+            for server in servers:
                 await server.stop()
-        found[name] = {key: summary([run[key] for run in runs]) for key in runs[0]}
-    return found
+        for (name, _), found in zip(WAYS, seen, strict=True):
+            say(f"  {name}, seed {seed}: {found}")
+            runs[name].append(asdict(found))
+    return {name: {key: summary([run[key] for run in kept]) for key in kept[0]} for name, kept in runs.items()}
+
+
+async def _start(address: str, place: int, name: str, substream: int | None) -> Subject:
+    if name == "poruch":
+        return await Ours.start(address, SERVER_CORE)
+    janus = await Janus.start(address, SERVER_CORE, event_loops=1, first_port=24000 + 2000 * place)
+    janus.substream = substream
+    return janus
 
 
 def compared(found: Figures) -> Figures:

@@ -48,6 +48,7 @@ class Tag(StrEnum):
     RETURNED = "room:seat:returned"
     MOVED_DEVICE = "room:seat:moved_device"
     LEFT = "room:seat:left"
+    NETWORK = "room:seat:network"
     REMOVED = "room:seat:removed"
     MUTED = "room:seat:muted"
     HELPER_STATED = "room:seat:helper_stated"

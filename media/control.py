@@ -29,7 +29,7 @@ class MediaError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """First message: bind the UDP socket (``port`` 0 = any), with ``tcp`` a TCP socket too, and announce these addresses.
+    """First message: bind the UDP socket (``port`` 0 = any), with ``tcp`` a TCP socket too; announce these addresses.
 
     Reply: ``port``.
     """
@@ -194,6 +194,14 @@ class ResumeRoom:
 
 
 @dataclass(frozen=True, slots=True)
+class ReadQuality:
+    """Ask how a peer's network has carried its packets so far. Reply: :meth:`media.quality.Quality.as_json`."""
+
+    room: str
+    peer: str
+
+
+@dataclass(frozen=True, slots=True)
 class Detach:
     """Close everything of a peer before another packet is forwarded."""
 
@@ -226,6 +234,7 @@ Request = (
     | SetNeed
     | PauseRoom
     | ResumeRoom
+    | ReadQuality
     | Detach
     | ReadStats
 )

@@ -101,8 +101,8 @@ class Engine:
             case control.Detach():
                 for transport in self._transports_of(request.room, request.peer):
                     self._close(transport)
-            case control.ReadStats():
-                return self._stats()
+            case control.ReadQuality() | control.ReadStats():
+                return self._quality(request) if isinstance(request, control.ReadQuality) else self._stats()
             case control.CreateTransport():
                 return self._create_transport(request)
             case control.ConnectTransport():
@@ -148,8 +148,8 @@ class Engine:
             transport.ice.credentials,
             self._announced,
             self.port,
-            transport.fingerprint,
-            self._streams.port if self._streams is not None else None,
+            fingerprint=transport.fingerprint,
+            tcp_port=self._streams.port if self._streams is not None else None,
         )
 
     # -- packets
@@ -268,6 +268,12 @@ class Engine:
     def _transports_of(self, room: str, peer: str | None = None) -> list[WebRtcTransport]:
         self._router(room)
         return [each for each in self._transports.values() if each.room == room and peer in (None, each.peer)]
+
+    def _quality(self, asked: control.ReadQuality) -> Json:
+        paths = [each.path for each in self._transports_of(asked.room, asked.peer) if each.path is not None]
+        # A peer with one foot in TCP suffers from it.
+        quality = self._router(asked.room).quality(asked.peer, "tcp" if "tcp" in paths else next(iter(paths), None))
+        return quality.as_json() if quality is not None else {}
 
     def _stats(self) -> Json:
         sizes: Counter[str] = Counter(rooms=len(self._rooms), transports=len(self._transports))

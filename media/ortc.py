@@ -95,6 +95,7 @@ def transport_reply(
     credentials: Credentials,
     addresses: Sequence[str],
     port: int,
+    *,
     fingerprint: str,
     tcp_port: int | None = None,
 ) -> Json:

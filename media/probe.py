@@ -9,11 +9,12 @@ from __future__ import annotations
 BEFORE_FIRST = 2.0
 """Seconds of quiet before a probe, so that the estimate has settled after what went before."""
 LONGEST = 12.0
-"""Seconds after which a probe that leads nowhere ends."""
+"""Seconds without progress after which a probe ends."""
 BACK_OFF = (4.0, 8.0, 16.0, 32.0)
 """Seconds of rest after one, two, … probes in a row that ended in a lower estimate."""
 
 _FALL = 0.9  # an estimate below so much of the best one during a probe means that it was too much
+_PROGRESS = 1.03
 _ABOVE = 1.1  # of the estimate: what a browser's estimate can follow within its next step
 
 
@@ -42,7 +43,8 @@ class Prober:
             return 0.0
         if self._began_at is None:
             self._began_at, self._best_bps = now, estimate_bps
-        self._best_bps = max(self._best_bps, estimate_bps)
+        if estimate_bps > _PROGRESS * self._best_bps:
+            self._began_at, self._best_bps = now, estimate_bps
         if estimate_bps < _FALL * self._best_bps or now - self._began_at > LONGEST:
             self._rest_until = now + BACK_OFF[min(self._failures, len(BACK_OFF) - 1)]
             self._failures += 1

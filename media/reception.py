@@ -126,6 +126,19 @@ class Reception:
         self._report_middle = (ntp >> 16) & 0xFFFFFFFF
         self._report_at = now
 
+    @property
+    def totals(self) -> tuple[int, int]:
+        """How many packets are lost so far, and how many were expected."""
+        if self._highest is None:
+            return 0, 0
+        expected = self._cycles + self._highest - self._base + 1
+        return max(0, expected - self._received), expected
+
+    @property
+    def jitter_s(self) -> float:
+        """The jitter now, in seconds."""
+        return self._jitter / self._clock_rate
+
     def report(self, now: float) -> ReportBlock | None:
         """Return the block for the next receiver report; None before the first packet."""
         if self._highest is None:

@@ -13,6 +13,7 @@ from .layers import Layer
 from .offsets import Run
 from .ortc import ABS_SEND_TIME_ID, RTX
 from .parsing import ParseError
+from .quality import SentReports, Watch
 from .streams import Consumer, Link
 
 _SECOND = 1
@@ -26,6 +27,9 @@ class Repair:
         self._counters = counters
         self._out = out
         self.paused = False
+        self.sent_reports = SentReports()
+        self.watches: dict[str, Watch] = {}
+        """What receivers report, by peer."""
 
     def on_rtcp(self, link: Link, data: bytes, now: float) -> bool:
         """Take one decrypted RTCP packet; tell whether the link's estimate is another now."""
@@ -39,6 +43,8 @@ class Repair:
             match packet:
                 case rtcp.SenderReport():
                     self._relay(link, packet, now)
+                case rtcp.ReceiverReport():
+                    self._note(link, packet, now)
                 case rtcp.Nack():
                     self._retransmit(link, packet, now)
                 case rtcp.KeyFrameRequest():
@@ -53,6 +59,14 @@ class Repair:
                     estimated = True
         return estimated
 
+    def _note(self, link: Link, report: rtcp.ReceiverReport, now: float) -> None:
+        watch = self.watches.setdefault(link.peer, Watch())
+        for block in report.blocks:
+            consumer = link.by_outgoing_ssrc.get(block.ssrc)
+            if consumer is not None:
+                trip = self.sent_reports.round_trip(block, now)
+                watch.reported(block, consumer.producer.incoming.clock_rate, trip, self._counters)
+
     def _relay(self, link: Link, report: rtcp.SenderReport, now: float) -> None:
         """Hand a publisher's clock on, under the name and in the clock that each subscriber sees."""
         layer = link.layers.get(report.ssrc)
@@ -63,6 +77,7 @@ class Repair:
         producer = layer.producer
         if self.paused or producer.paused or not layer.aligned:
             return
+        self.sent_reports.sent(report.ntp, now)
         for consumer in producer.consumers.values():
             if layer is (consumer.layer or consumer.target):
                 timestamp = (report.rtp_timestamp + layer.time_shift + consumer.time_shift) & 0xFFFFFFFF

@@ -18,6 +18,7 @@ from .forward import OWN_SSRC, Forwarder, Outgoing, Spread
 from .memory import Memory
 from .offsets import Lane
 from .ortc import SOURCES, consumer_parameters, read_rtp_parameters
+from .quality import Quality, Watch, share
 from .repair import Repair, padding
 from .steer import Steering
 from .streams import RETRANSMISSIONS_PER_TICK, Consumer, Link, Producer
@@ -102,6 +103,8 @@ class Router:
             self.close_consumer(consumer.id)
         self._feedback.pop(transport, None)
         self._steering.forget(transport)
+        if all(other.peer != link.peer for other in self._links.values()):
+            self._repair.watches.pop(link.peer, None)
         return ended
 
     def create_producer(
@@ -268,8 +271,8 @@ class Router:
     def on_rtcp(self, transport: str, data: bytes, now: float) -> None:
         """Decide on one decrypted RTCP packet."""
         link = self._links.get(transport)
-        if link is not None and self._repair.on_rtcp(link, data, now):
-            self._steering.look(link, now)
+        if link is not None and self._repair.on_rtcp(link, data, now) and link.available_bps is not None:
+            self._steering.estimated(link, link.available_bps, now)
 
     def take(self) -> list[Outgoing]:
         """Return what has gathered to be sent one by one."""
@@ -302,6 +305,25 @@ class Router:
         self._outgoing.append(Outgoing(transport, is_rtcp, packet))
 
     # -- look-ups
+
+    def quality(self, peer: str, path: str | None) -> Quality | None:
+        """Return how a peer's network has carried its packets so far; None when there were none."""
+        links = [link for link in self._links.values() if link.peer == peer]
+        layers = [layer for link in links for producer in link.producers.values() for layer in producer.layers]
+        watch = self._repair.watches.get(peer, Watch())
+        up = share(layer.reception.totals for layer in layers)
+        if up is None and not watch.packets:
+            return None
+        return Quality(
+            lost_up=up,
+            lost_down=share([(watch.lost, watch.packets)]),
+            round_trip_s=watch.round_trip_s,
+            worst_round_trip_s=watch.worst_round_trip_s,
+            jitter_s=max([watch.jitter_s, *(layer.reception.jitter_s for layer in layers)]),
+            bitrate_up_bps=sum(layer.rate_bps for layer in layers),
+            available_down_bps=next((link.available_bps for link in links if link.available_bps is not None), None),
+            path=path,
+        )
 
     def _own_link(self, peer: str, transport: str, direction: str) -> Link:
         link = self._links.get(transport)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from .parsing import ParseError
@@ -37,10 +37,24 @@ class SenderReport:
 
 
 @dataclass(frozen=True, slots=True)
-class ReceiverReport:
-    """A receiver is alive; its blocks are not used yet."""
+class ReportBlock:
+    """Reception of one SSRC (RFC 3550, section 6.4.1); ``fraction_lost`` in 1/256, ``delay`` in 1/65536 s."""
 
     ssrc: int
+    fraction_lost: int
+    total_lost: int
+    highest_sequence: int
+    jitter: int
+    last_sender_report: int
+    delay: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiverReport:
+    """What a receiver says of the streams that it gets."""
+
+    ssrc: int
+    blocks: tuple[ReportBlock, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,19 +80,6 @@ class Remb:
 
 
 RtcpPacket = SenderReport | ReceiverReport | Nack | KeyFrameRequest | Remb
-
-
-@dataclass(frozen=True, slots=True)
-class ReportBlock:
-    """Reception of one SSRC (RFC 3550, section 6.4.1); ``fraction_lost`` in 1/256, ``delay`` in 1/65536 s."""
-
-    ssrc: int
-    fraction_lost: int
-    total_lost: int
-    highest_sequence: int
-    jitter: int
-    last_sender_report: int
-    delay: int
 
 
 def parse(data: bytes) -> list[RtcpPacket]:
@@ -113,13 +114,21 @@ def _parse_one(kind: int, count: int, body: bytes) -> RtcpPacket | None:
         ssrc, ntp_high, ntp_low, rtp_timestamp, packets, octets = _SENDER_INFO.unpack_from(body)
         return SenderReport(ssrc, ntp_high << 32 | ntp_low, rtp_timestamp, packets, octets)
     if kind == RECEIVER_REPORT:
-        _require(body, 4, "receiver report")
-        return ReceiverReport(int.from_bytes(body[:4], "big"))
+        _require(body, 4 + count * _REPORT_BLOCK.size, "receiver report")
+        return ReceiverReport(int.from_bytes(body[:4], "big"), tuple(_report_blocks(body, 4, count)))
     if kind == TRANSPORT_FEEDBACK and count == _NACK:
         return _parse_nack(body)
     if kind == PAYLOAD_FEEDBACK:
         return _parse_payload_feedback(count, body)
     return None
+
+
+def _report_blocks(body: bytes, at: int, count: int) -> Iterator[ReportBlock]:
+    for begin in range(at, at + count * _REPORT_BLOCK.size, _REPORT_BLOCK.size):
+        ssrc, lost, highest, jitter, middle, delay = _REPORT_BLOCK.unpack_from(body, begin)
+        total = lost & 0xFFFFFF
+        # 24 bits with a sign: duplicates make less than nothing lost.
+        yield ReportBlock(ssrc, lost >> 24, total - (total >> 23 << 24), highest, jitter, middle, delay)
 
 
 def _parse_nack(body: bytes) -> Nack:

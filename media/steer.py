@@ -6,14 +6,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from .bandwidth import Rank, Share, Wish, allocate, useful_layers
+from .estimate import Belief
 from .probe import Prober
 from .repair import PADDING_SIZE
 from .streams import Consumer, Link
 
 INTERVAL = 0.2
 """Seconds between two looks at a subscriber without a new estimate."""
-FIRST_ESTIMATE_BPS = 1_000_000
-"""Taken for granted until a subscriber's browser has an estimate of its own."""
+HOLD_AFTER = 2.0
+"""Seconds for which a stream must not have fitted before it is held: one bad moment takes nobody's face away."""
 RISE_AFTER = 1.0
 """Seconds between two steps up of one consumer, so that the estimate can answer to the first."""
 
@@ -22,7 +23,9 @@ _PROBE_PACKETS = 100  # in one tick at most: 5 Mbit/s
 
 @dataclass(slots=True)
 class _Course:
+    belief: Belief = field(default_factory=Belief)
     prober: Prober = field(default_factory=Prober)
+    padding_bps: float = 0.0
     looked_at: float = float("-inf")
     share: Share | None = None
     debt: float = 0.0
@@ -39,13 +42,17 @@ class Steering:
         """Forget a link."""
         self._courses.pop(transport, None)
 
+    def estimated(self, link: Link, estimate_bps: float, now: float) -> None:
+        """Take the estimate of a link's browser."""
+        self._courses.setdefault(link.transport, _Course()).belief.heard(estimate_bps)
+        self.look(link, now)
+
     def look(self, link: Link, now: float) -> None:
         """Move a link's consumers to the layers that fit now."""
         course = self._courses.setdefault(link.transport, _Course())
         course.looked_at = now
         wishes = [_wish(consumer, now) for consumer in link.consumers.values() if consumer.wanted]
-        estimate = link.available_bps if link.available_bps is not None else FIRST_ESTIMATE_BPS
-        course.share = allocate(estimate, wishes, sight=link.sight)
+        course.share = allocate(course.belief.bps, wishes, sight=link.sight)
         for consumer in link.consumers.values():
             if consumer.wanted:
                 self._apply(consumer, course.share.places.get(consumer.id), now)
@@ -53,12 +60,14 @@ class Steering:
     def tick(self, link: Link, seconds: float, now: float) -> list[Consumer]:
         """Look again when it is time; return the consumers on whose RTX streams padding is to be sent as a probe."""
         course = self._courses.setdefault(link.transport, _Course())
-        if now - course.looked_at >= INTERVAL:
-            self.look(link, now)
-        if course.share is None or link.available_bps is None:
-            return []
         sent = sum(each.layer.rate_bps for each in link.consumers.values() if each.layer is not None)
-        rate = course.prober.rate(link.available_bps, sent, course.share.missing_bps, now)
+        if now - course.looked_at >= INTERVAL:
+            course.belief.sent(sent + course.padding_bps, now)
+            self.look(link, now)
+        if course.share is None:
+            return []
+        rate = course.prober.rate(course.belief.bps, sent, course.share.missing_bps, now)
+        course.padding_bps = rate
         carrier = next((each for each in link.consumers.values() if each.producer.kind == "video"), None)
         if not rate or carrier is None:
             course.debt = 0.0
@@ -71,9 +80,15 @@ class Steering:
         if place is None:
             if consumer.rank is not Rank.HIDDEN and not any(each.active(now) for each in layers):
                 place = 0  # nothing comes from the publisher yet: whoever wants it waits for its first key frame
-            else:
-                self._hold(consumer, consumer.rank is not Rank.HIDDEN)
+            elif consumer.rank is Rank.HIDDEN:
+                consumer.stop()
                 return
+            else:
+                place = self._hold(consumer, now)
+                if place is None:
+                    return
+        else:
+            consumer.lacking_since = None
         if consumer.held:
             consumer.held = False
             self._held(consumer)
@@ -88,11 +103,18 @@ class Steering:
         elif consumer.target is not layer and (layer.place < present.place or consumer.target is not None):
             consumer.aim(layer)
 
-    def _hold(self, consumer: Consumer, notice: bool) -> None:
+    def _hold(self, consumer: Consumer, now: float) -> int | None:
+        """Hold a consumer that has not fitted for long enough; until then return the place of its smallest layer."""
+        if consumer.lacking_since is None:
+            consumer.lacking_since = now
+        if not consumer.held and now - consumer.lacking_since < HOLD_AFTER:
+            active = [each.place for each in consumer.producer.layers if each.active(now)]
+            return min(active, default=0)
         consumer.stop()
-        if notice and not consumer.held:
+        if not consumer.held:
             consumer.held = True
             self._held(consumer)
+        return None
 
 
 def _wish(consumer: Consumer, now: float) -> Wish:

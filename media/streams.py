@@ -92,6 +92,7 @@ class Consumer:
     """Lines of the tile that shows it."""
     held: bool = False
     """Whether it gets nothing because others need the subscriber's network more."""
+    lacking_since: float | None = None
     risen_at: float = float("-inf")
     layer: Layer | None = None
     target: Layer | None = None

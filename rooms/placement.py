@@ -214,6 +214,13 @@ class Placement:
             async with self._media() as media:
                 await (media.pause_all() if paused else media.resume_all())
 
+    async def quality(self, conn: str) -> Json:
+        """How this connection's network has carried its media so far; empty when it has carried none."""
+        if conn not in self._peers or self._room is None:
+            return {}
+        async with self._media() as media:
+            return await media.quality(conn)
+
     async def detach(self, conn: str) -> None:
         """Close everything of a connection at once."""
         if self._peers.pop(conn, None) is not None and self._room is not None:

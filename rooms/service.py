@@ -18,8 +18,9 @@ from consent.spool import Spool
 from media.control import ConsumerHeld, MediaEvent, ProducerClosed, TransportClosed, WorkerLost
 from media.pool import MediaPool
 from rooms import consents, journal, outside, refusals, spooled, tables
-from rooms.effects import Effect, Json, RoomError, about
+from rooms.effects import Detach, Effect, Json, RoomError, about
 from rooms.following import Following, obey
+from rooms.network import carried, together
 from rooms.outlet import Outlet, Summary
 from rooms.placement import Placement
 from rooms.plan import MeetingPlan, PlannedSeat, PlanStatus
@@ -145,8 +146,9 @@ class Rooms:
         if live is None or self._closing:
             return
         self._registry.part(conn)
+        network = await carried(live, conn, self.clock())
         await obey(live.placement.detach(conn))
-        await self._happened(live, lambda room: room.lost(conn, at))
+        await self._happened(live, lambda room: together(room.lost(conn, at), network))
 
     async def act(self, conn: str, step: Step) -> None:
         """What a person in the room does to it, as ``lambda room, now: room.admit(conn, seat, now)``."""
@@ -355,6 +357,8 @@ class Rooms:
     async def _apply(self, live: Live, change: Change) -> None:
         draft = live.room.copy()
         effects = change(draft)
+        for conn in [effect.conn for effect in effects if isinstance(effect, Detach)]:
+            effects = together(effects, await carried(live, conn, self.clock()))
         if draft == live.room and not effects:
             return
         kept_id = live.kept.get(id(change))

@@ -27,6 +27,7 @@ MOMENTS: Mapping[Tag, str] = {
     Tag.RETURNED: N_("%(name)s came back"),
     Tag.MOVED_DEVICE: N_("%(name)s went on with another device"),
     Tag.LEFT: N_("%(name)s left"),
+    Tag.NETWORK: N_("%(name)s had a good connection"),
     Tag.REMOVED: N_("%(name)s was removed"),
     Tag.MUTED: N_("The sound of %(name)s was turned off for all"),
     Tag.HELPER_STATED: N_("%(name)s: somebody is with this person"),
@@ -118,6 +119,11 @@ PHASES: Mapping[Phase, tuple[str, str]] = {
 }
 """Label and tone."""
 
+WEAK_NETWORK = N_("%(name)s had a weak connection")
+BAD_NETWORK = N_("%(name)s had a bad connection")
+WEAK_LOSS_PERMILLE, BAD_LOSS_PERMILLE = 30, 100
+WEAK_ROUND_TRIP_MS, BAD_ROUND_TRIP_MS = 300, 800
+
 ENDS: Mapping[Tag, str] = {
     Tag.LEFT: N_("left"),
     Tag.DROPPED: N_("connection broke"),
@@ -126,11 +132,24 @@ ENDS: Mapping[Tag, str] = {
 }
 
 
+def _network(details: Mapping[str, Any]) -> str:
+    """How the connection was, in three grades: what the figures mean to somebody who was in the call."""
+    lost = max(details.get("lost_up_permille", 0), details.get("lost_down_permille", 0))
+    waited = details.get("round_trip_ms", 0)
+    if lost >= BAD_LOSS_PERMILLE or waited >= BAD_ROUND_TRIP_MS:
+        return BAD_NETWORK
+    if lost >= WEAK_LOSS_PERMILLE or waited >= WEAK_ROUND_TRIP_MS:
+        return WEAK_NETWORK
+    return MOMENTS[Tag.NETWORK]
+
+
 def sentence(moment: Moment, _: Translator) -> str:
     """What happened, as one sentence in the translator's language."""
     text = MOMENTS[moment.tag]
     if moment.details.get("phase") == "waiting":
         text = IN_WAITING_ROOM.get(moment.tag, text)
+    elif moment.tag is Tag.NETWORK:
+        text = _network(moment.details)
     elif moment.tag is Tag.HELPER_STATED and not moment.details.get("with_helper"):
         text = ALONE
     elif moment.tag is Tag.INVITATION_REVOKED and moment.details.get("new_link"):

@@ -10,6 +10,7 @@ import pytest
 from media import ice, rtcp, rtp, vp8
 from media.batch import MAX_PACKET
 from media.parsing import ParseError
+from media.tcp import MAX_FRAME, Deframer, frame
 from media.wire import classify
 from tests.support.forwarded import Apart
 
@@ -25,7 +26,18 @@ def read_rtp(data: bytes) -> None:
     rtp.unwrap_retransmission(packet)
 
 
-PARSERS: dict[str, Callable[[bytes], object]] = {"rtp": read_rtp, "rtcp": rtcp.parse, "stun": ice.parse_check}
+def read_frames(data: bytes) -> None:
+    list(Deframer().feed(data))
+    assert list(Deframer().feed(frame(data[:MAX_FRAME]))) == [data[:MAX_FRAME]] * bool(data)
+
+
+PARSERS: dict[str, Callable[[bytes], object]] = {
+    "rtp": read_rtp,
+    "rtcp": rtcp.parse,
+    "stun": ice.parse_check,
+    "ufrag": ice.claimed_ufrag,
+    "tcp": read_frames,
+}
 
 
 @pytest.mark.parametrize("parser", PARSERS)

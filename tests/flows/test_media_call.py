@@ -90,6 +90,28 @@ async def test_a_stream_survives_pauses_reopening_and_an_ice_restart(stage: Stag
     assert bob.failures == []
 
 
+async def test_a_peer_s_network_is_known_from_both_of_its_ends(stage: Stage) -> None:
+    ann, _ = await stage.join("ann")
+    bob, _ = await stage.join("bob")
+    assert await stage.room.quality("ann") == {}
+    audio = await ann.publish("audio")
+    await bob.consume(audio)
+    while "round_trip_ms" not in (down := await stage.room.quality("bob")):
+        await asyncio.sleep(0.05)
+    up = await stage.room.quality("ann")
+    assert (up["path"], down["path"]) == ("udp", "udp")
+    assert up["lost_up_permille"] == 0
+    assert up["up_kbps"] > 0
+    assert down["lost_down_permille"] == 0
+    assert down["round_trip_ms"] < 10_000
+    assert set(up) | set(down) <= {
+        *("path", "lost_up_permille", "lost_down_permille", "round_trip_ms", "worst_round_trip_ms"),
+        *("jitter_ms", "up_kbps", "available_down_kbps"),
+    }
+    seen = await counters(stage.pool)
+    assert seen["reported_packets"] > 0
+
+
 async def test_a_detached_peer_is_gone_before_the_call_returns(stage: Stage) -> None:
     ann, ann_line = await stage.join("ann")
     bob, bob_line = await stage.join("bob")
@@ -207,8 +229,8 @@ import asyncio, sys
 from types import SimpleNamespace
 from media.pool import MediaPool
 async def main():
-    settings = {"media_listen": "127.0.0.1", "media_port": 0, "media_announced": [], "media_workers": 1, "media_tcp": True}
-    pool = MediaPool(SimpleNamespace(**settings))
+    settings = {"media_listen": "127.0.0.1", "media_port": 0, "media_announced": [], "media_workers": 1}
+    pool = MediaPool(SimpleNamespace(**settings, media_tcp=False))
     await pool.start()
     (worker,) = await pool.stats()
     print(worker["pid"], flush=True)

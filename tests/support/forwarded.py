@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections import Counter
+from collections.abc import Callable
 
 from media.batch import Names, Single
 from media.fanout import Fanout, Patch
@@ -15,9 +16,9 @@ from media.router import Router
 class Apart:
     """A room's router whose spread packets are taken apart, each as its receiver gets it."""
 
-    def __init__(self) -> None:
+    def __init__(self, on_hold: Callable[[str, str, bool], None] = lambda _peer, _consumer, _held: None) -> None:
         self.counters: Counter[str] = Counter()
-        self.router = Router(self.counters, self._spread, lambda _router: None)
+        self.router = Router(self.counters, self._spread, lambda _router: None, on_hold)
         self._memory = Single(Names(socket.AF_INET))
         self._spread_out: list[Outgoing] = []
 

@@ -143,6 +143,11 @@ export class MediaSession {
     });
   }
 
+  /** The sending ends, for measuring. */
+  senders(): RTCRtpSender[] {
+    return [...(this.#plant?.producers.values() ?? [])].flatMap(({ producer }) => producer.rtpSender ?? []);
+  }
+
   /** All ends that have a transform. */
   ends(): End[] {
     const { producers, consumers } = this.#plant ?? { producers: new Map(), consumers: new Map() };

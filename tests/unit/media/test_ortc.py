@@ -179,7 +179,7 @@ def test_its_consumer_parameters_satisfy_the_client_library(kind: str) -> None:
 
 
 def test_it_offers_every_address_in_order_of_preference() -> None:
-    reply = ortc.transport_reply("t", Credentials("u", "p"), ["192.0.2.1", "192.0.2.2"], 4000, FINGERPRINT)
+    reply = ortc.transport_reply("t", Credentials("u", "p"), ["192.0.2.1", "192.0.2.2"], 4000, fingerprint=FINGERPRINT)
     first, second = reply["iceCandidates"]
     assert first["ip"] == first["address"] == "192.0.2.1"
     assert first["priority"] > second["priority"]

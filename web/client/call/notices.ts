@@ -21,6 +21,8 @@ export interface Moment {
   cameraHeld: boolean;
   /** This person's screen is being shown to the others. */
   sharing: boolean;
+  /** One's own line carries too little. */
+  weakLine: boolean;
   /** A refusal or a device's fault that has just happened. */
   trouble: string | null;
   secrecy: Secrecy;
@@ -62,6 +64,15 @@ export function notices(moment: Moment, answers: Answers): Banner[] {
       moment.health === "mending" && {
         key: "mending",
         words: t("Sound and picture are interrupted. They come back by themselves."),
+        picture: "warning",
+        tone: "warn",
+        spoken: true,
+      },
+    moment.link === "up" &&
+      moment.health === "up" &&
+      moment.weakLine && {
+        key: "weak",
+        words: t("Your connection is weak. It helps to come closer to the Wi-Fi router, or to switch your camera off: then the sound gets better."),
         picture: "warning",
         tone: "warn",
         spoken: true,

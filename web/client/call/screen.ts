@@ -234,6 +234,7 @@ export class CallScreen {
       microphoneHeld,
       cameraHeld,
       sharing: devices.screen.value !== null,
+      weakLine: quality.reception.value.ownWeak,
       trouble: this.#trouble,
       secrecy: secret,
       arrivals: this.#arrivals.shown.value,

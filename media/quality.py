@@ -1,0 +1,128 @@
+"""How well a peer's network carried its calls: what its own reports and our counts say, for the whole time. Pure.
+
+It says nothing about what was said or shown, and nothing about where anybody is: shares, milliseconds, UDP or TCP.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from .rtcp import ReportBlock
+
+_REMEMBERED = 256  # sender reports of a room's streams: a minute of several
+_SMOOTH = 8
+_MAX_ROUND_TRIP = 10.0  # seconds; more is a clock that was set, not a network
+
+
+class SentReports:
+    """When sender reports were handed on, by the middle of their time, which receivers repeat (RFC 3550, 6.4.1)."""
+
+    __slots__ = ("_sent",)
+
+    def __init__(self) -> None:
+        self._sent: dict[int, float] = {}
+
+    def sent(self, ntp: int, now: float) -> None:
+        """Note a sender report with this 64-bit time."""
+        self._sent[ntp >> 16 & 0xFFFFFFFF] = now
+        if len(self._sent) > _REMEMBERED:
+            del self._sent[next(iter(self._sent))]
+
+    def round_trip(self, block: ReportBlock, now: float) -> float | None:
+        """Return the seconds between a report and this answer to it, without those that the receiver took."""
+        at = self._sent.get(block.last_sender_report) if block.last_sender_report else None
+        if at is None:
+            return None
+        found = now - at - block.delay / 65536
+        return found if 0.0 <= found <= _MAX_ROUND_TRIP else None
+
+
+@dataclass(slots=True)
+class _Stream:
+    first: int
+    highest: int
+    lost: int
+    jitter: float = 0.0
+
+
+class Watch:
+    """What one peer's receiver reports said so far."""
+
+    __slots__ = ("_streams", "round_trip_s", "worst_round_trip_s")
+
+    def __init__(self) -> None:
+        self._streams: dict[int, _Stream] = {}
+        self.round_trip_s: float | None = None
+        self.worst_round_trip_s = 0.0
+
+    def reported(self, block: ReportBlock, clock_rate: int, round_trip_s: float | None, counters: Counter[str]) -> None:
+        """Take one report block on a stream of ``clock_rate``."""
+        stream = self._streams.get(block.ssrc)
+        if stream is None:
+            stream = self._streams[block.ssrc] = _Stream(block.highest_sequence, block.highest_sequence, 0)
+        counters["reported_packets"] += max(0, block.highest_sequence - stream.highest)
+        counters["reported_lost"] += max(0, block.total_lost - stream.lost)
+        stream.highest = max(stream.highest, block.highest_sequence)
+        stream.lost = max(stream.lost, block.total_lost)
+        stream.jitter = block.jitter / clock_rate
+        if round_trip_s is not None:
+            before = self.round_trip_s
+            self.round_trip_s = round_trip_s if before is None else before + (round_trip_s - before) / _SMOOTH
+            self.worst_round_trip_s = max(self.worst_round_trip_s, round_trip_s)
+
+    @property
+    def packets(self) -> int:
+        """How many packets the reports cover."""
+        return sum(stream.highest - stream.first for stream in self._streams.values())
+
+    @property
+    def lost(self) -> int:
+        """How many of them did not arrive, those sent again not counted as lost where the receiver counts them so."""
+        return sum(stream.lost for stream in self._streams.values())
+
+    @property
+    def jitter_s(self) -> float:
+        """The worst jitter of a stream now."""
+        return max((stream.jitter for stream in self._streams.values()), default=0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Quality:
+    """A peer's network. Shares are from 0 to 1 of the packets so far; None is not known."""
+
+    lost_up: float | None
+    lost_down: float | None
+    round_trip_s: float | None
+    worst_round_trip_s: float
+    jitter_s: float
+    bitrate_up_bps: float
+    available_down_bps: int | None
+    path: str | None
+    """``udp`` or ``tcp``."""
+
+    def as_json(self) -> dict[str, int | str]:
+        """Return whole numbers under the names of their units; what is not known is left out."""
+        said: dict[str, int | str | None] = {
+            "path": self.path,
+            "lost_up_permille": _permille(self.lost_up),
+            "lost_down_permille": _permille(self.lost_down),
+            "round_trip_ms": None if self.round_trip_s is None else round(self.round_trip_s * 1000),
+            "worst_round_trip_ms": round(self.worst_round_trip_s * 1000) if self.round_trip_s is not None else None,
+            "jitter_ms": round(self.jitter_s * 1000),
+            "up_kbps": round(self.bitrate_up_bps / 1000),
+            "available_down_kbps": None if self.available_down_bps is None else self.available_down_bps // 1000,
+        }
+        return {name: value for name, value in said.items() if value is not None}
+
+
+def share(parts: Iterable[tuple[int, int]]) -> float | None:
+    """Return the share that (lost, expected) pairs are together; None before anything was expected."""
+    pairs = list(parts)
+    expected = sum(each for _, each in pairs)
+    return min(1.0, max(0.0, sum(lost for lost, _ in pairs) / expected)) if expected > 0 else None
+
+
+def _permille(value: float | None) -> int | None:
+    return None if value is None else round(value * 1000)

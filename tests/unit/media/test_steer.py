@@ -1,0 +1,184 @@
+"""The whole loop on a network that changes: layers follow down and up again, driven by the browser's estimate alone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from media import ortc, rtp
+from media.router import Router
+from media.steer import HOLD_AFTER
+from tests.support.forwarded import Apart
+from tests.support.simulcast import parameters, sources
+
+STEP = 1 / 30
+BODIES = (500, 900, 1050)
+PACKETS = (1, 2, 5)  # a frame: about 130, 450 and 1300 kbit/s
+MICROPHONE = 4001
+
+
+def microphone() -> dict[str, Any]:
+    codec = {"mimeType": "audio/opus", "payloadType": 111, "clockRate": 48000, "channels": 2}
+    return {"mid": "1", "codecs": [codec], "headerExtensions": [], "encodings": [{"ssrc": MICROPHONE}]}
+
+
+class Network:
+    """A publisher, one subscriber behind a line of ``capacity_bps``, and its browser's way of estimating it."""
+
+    def __init__(self) -> None:
+        self.notices: list[tuple[str, bool]] = []
+        self.apart = Apart(on_hold=lambda _peer, consumer, held: self.notices.append((consumer, held)))
+        self.router: Router = self.apart.router
+        self.sources = sources()
+        self.frames = 0
+        self.capacity_bps = 2_000_000.0
+        self.estimate_bps = 200_000.0
+        self.router.open_link("up", "ann", "send")
+        self.router.open_link("down", "bob", "recv")
+        self.camera = self.router.create_producer("ann", "up", "video", "camera", parameters(), paused=False)
+        self.sound = self.router.create_producer("ann", "up", "audio", "microphone", microphone(), paused=False)
+        self.consumers = {
+            each: self.router.create_consumer("bob", "down", each)["id"] for each in (self.camera, self.sound)
+        }
+        for consumer in self.consumers.values():
+            self.router.pause_consumer(consumer, paused=False)
+        self.layers: list[int | None] = []
+        self.sounds = 0
+
+    @property
+    def now(self) -> float:
+        return 10 + self.frames * STEP
+
+    def run(self, seconds: float) -> None:
+        for _ in range(round(seconds)):
+            self._second()
+
+    def _second(self) -> None:
+        sent = 0
+        for step in range(30):
+            layers = self.router._producers[self.camera].layers
+            for source in self.sources:
+                key = layers[source.place].key_frame_asked_at > self.now - 0.2
+                body = bytes(BODIES[source.place])
+                for packet in source.frame(self.frames, key=key, packets=PACKETS[source.place], body=body):
+                    sent += self._size("up", packet)
+            opus = rtp.build(
+                marker=False,
+                payload_type=111,
+                sequence=self.frames & 0xFFFF,
+                timestamp=0,
+                ssrc=MICROPHONE,
+                payload=bytes(130),
+            )
+            sent += self._size("up", opus, sound=True)
+            if step % 2:
+                self.router.tick(self.now)
+                sent += sum(len(each.packet) for each in self.router.take() if each.transport == "down")
+            self.frames += 1
+        for source in self.sources:
+            self.router.on_rtcp("up", source.report(self.frames), self.now)
+        self.router.take()
+        self._estimate(8 * sent)
+        layer = self.router._consumers[self.consumers[self.camera]].layer
+        self.layers.append(layer.place if layer else None)
+
+    def _size(self, transport: str, packet: bytes, *, sound: bool = False) -> int:
+        out = [each for each in self.apart.give(transport, packet, self.now) if each.transport == "down"]
+        media = [each for each in out if not each.rtcp]
+        self.sounds += len(media) if sound else 0
+        return sum(len(each.packet) for each in out)
+
+    def _estimate(self, sent_bps: float) -> None:
+        """As browsers do: down to 85 % of what passes when more is sent, else up, to 1.5 times that at most."""
+        passed = min(sent_bps, self.capacity_bps)
+        if sent_bps > self.capacity_bps:
+            self.estimate_bps = 0.85 * passed
+        else:
+            self.estimate_bps = min(1.08 * self.estimate_bps + 1000, 1.5 * passed + 10_000)
+        exponent = max(0, int(self.estimate_bps).bit_length() - 18)
+        value = (exponent << 18) | int(self.estimate_bps) >> exponent
+        packet = b"\x8f\xce\0\5\0\0\0\1\0\0\0\0REMB\1" + value.to_bytes(3, "big") + b"\0\0\0\1"
+        self.router.on_rtcp("down", packet, self.now)
+        self.router.take()
+
+
+def test_layers_follow_a_line_down_and_up_again_and_sound_never_stops() -> None:
+    network = Network()
+    network.run(35)
+    assert network.layers[-1] == 2
+    network.capacity_bps = 300_000
+    network.run(15)
+    assert network.layers[-1] == 0
+    network.capacity_bps = 2_000_000
+    network.run(60)
+    assert network.layers[-1] == 2
+    assert network.notices == []
+    assert network.sounds == network.frames
+
+
+def test_a_line_for_one_layer_more_is_not_tried_again_and_again() -> None:
+    network = Network()
+    network.capacity_bps = 800_000
+    network.run(120)
+    changes = sum(one != other for one, other in zip(network.layers[20:], network.layers[21:], strict=False))
+    assert network.layers[-1] in (0, 1)
+    assert changes <= 12
+
+
+def test_on_a_line_for_sound_alone_the_picture_is_held_with_a_notice_and_comes_back() -> None:
+    network = Network()
+    network.run(10)
+    network.capacity_bps = 100_000
+    network.run(10)
+    picture = network.consumers[network.camera]
+    assert network.layers[-1] is None
+    assert network.notices == [(picture, True)]
+    before = network.sounds
+    network.run(5)
+    assert network.sounds == before + 150
+    network.capacity_bps = 2_000_000
+    network.run(60)
+    assert network.layers[-1] is not None
+    assert network.notices[-1] == (picture, False)
+
+
+def test_for_who_signs_the_sound_is_held_instead() -> None:
+    network = Network()
+    network.router.need("bob", sight=True)
+    network.router.prefer(network.consumers[network.camera], 720, "pinned")
+    network.run(10)
+    network.capacity_bps = 170_000
+    network.run(15)
+    assert set(network.layers[10:]) == {0}
+    assert network.notices[0] == (network.consumers[network.sound], True)
+    assert {consumer for consumer, _ in network.notices} == {network.consumers[network.sound]}
+
+
+def test_a_picture_that_nobody_looks_at_is_not_sent_and_comes_back_without_a_notice() -> None:
+    network = Network()
+    network.run(5)
+    network.router.prefer(network.consumers[network.camera], 0, "hidden")
+    network.run(int(HOLD_AFTER) + 2)
+    assert network.layers[-1] is None
+    network.router.prefer(network.consumers[network.camera], 180, "grid")
+    network.run(3)
+    assert network.layers[-1] == 0
+    assert network.notices == []
+
+
+def test_probes_carry_nothing_and_go_to_the_subscriber_alone() -> None:
+    network = Network()
+    network.run(10)
+    network.capacity_bps = 300_000
+    network.run(15)
+    network.capacity_bps = 2_000_000
+    probes = []
+    for _ in range(120):
+        network._second()
+        network.router.tick(network.now)
+        probes += [each for each in network.router.take() if not each.rtcp]
+        if probes:
+            break
+    assert {each.transport for each in probes} == {"down"}
+    read = [rtp.parse(each.packet) for each in probes]
+    assert {(each.payload_type, each.payload) for each in read} == {(ortc.RTX, b"")}
+    assert len({each.sequence for each in read}) == len(read)
