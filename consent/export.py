@@ -16,7 +16,7 @@ from consent.leaf import spell_time
 from consent.ledger import LedgerBroken, leaf_of, open_row
 from consent.merkle import MerkleError
 from consent.tables import LedgerEntry
-from consent.tree import Tree, TreeIncomplete, checkpoints, newest, rows, size_of
+from consent.tree import CHUNK, Tree, TreeIncomplete, checkpoints, newest, rows, size_of
 
 
 class NothingSigned(Exception):
@@ -36,11 +36,11 @@ async def part(
     cosigned = await newest(session, cosigned=True)
     # What lies beyond the head was written past the ledger: it is shown, so that it is found.
     covered = or_(LedgerEntry.sequence < newest_one.size, LedgerEntry.sequence >= await size_of(session))
-    wanted = select(LedgerEntry).where(LedgerEntry.case_id == key.case_id, covered)
+    mine = [LedgerEntry.case_id == key.case_id, covered]
     if session_id is not None:
-        wanted = wanted.where(LedgerEntry.session_id == session_id)
-    found = (await session.scalars(wanted.order_by(LedgerEntry.sequence))).all()
-    if not found:
+        mine.append(LedgerEntry.session_id == session_id)
+    count = await session.scalar(select(func.count()).select_from(LedgerEntry).where(*mine)) or 0
+    if not count:
         raise NothingSigned
     tree = Tree(session)
     signed = [cosigned, newest_one] if cosigned and cosigned.size < newest_one.size else [newest_one]
@@ -49,12 +49,21 @@ async def part(
         subject=session_id or key.data.pseudonym("case", key.case_id),
         log=log,
         made_at=spell_time(now),
-        entries=len(found),
+        entries=count,
         checkpoints=tuple(signed),
         growth=await _growth(tree, signed),
     ).spelt()
-    for row in found:
-        yield (await _proven(tree, row, key.data, newest_one.size)).spelt()
+    last = -1
+    while True:
+        further = select(LedgerEntry).where(*mine, LedgerEntry.sequence > last)
+        found = (await session.scalars(further.order_by(LedgerEntry.sequence).limit(CHUNK))).all()
+        for row in found:
+            yield (await _proven(tree, row, key.data, newest_one.size)).spelt()
+            last = row.sequence
+            session.expunge(row)  # a case may have a million
+        if len(found) < CHUNK:
+            return
+        tree.forget()
 
 
 async def whole(

@@ -165,7 +165,7 @@ def receipt(record_body: Mapping[str, Any], receipt_id: str) -> dict[str, Any]:
 
 
 def to_sign(seat_id: str, answers: Sequence[Signed], at: str) -> str:
-    """What a person's device key signs under ``SIGN_LABEL``: these answers to these texts, from this seat, at this time.
+    """What a person's device key signs under ``SIGN_LABEL``: answers to texts, from this seat, at this time.
 
     ``at`` is the browser's own time as it spelled it. The same bytes in every language: sorted keys, no spaces.
     """

@@ -32,7 +32,7 @@ class Tree:
 
     session: AsyncSession
     known: dict[tuple[int, int], bytes] = field(default_factory=dict)
-    """(height, index) -> hash; heights are multiples of SPAN."""
+    """(height, index) -> hash; heights that are multiples of SPAN were read, others folded."""
 
     async def inclusion(self, index: int, size: int) -> list[bytes]:
         """The proof that entry ``index`` is in the tree of ``size``. Raises TreeIncomplete, MerkleError."""
@@ -51,13 +51,20 @@ class Tree:
     async def _proof(self, ranges: Sequence[tuple[int, int]]) -> list[bytes]:
         for height, index in needed(ranges):
             level, rest = divmod(height, SPAN)
-            await self._read(level, index << rest, (index + 1) << rest)
+            if (height, index) not in self.known:
+                await self._read(level, index << rest, (index + 1) << rest)
         return prove(ranges, self._node)
 
     def _node(self, height: int, index: int) -> bytes:
-        level, rest = divmod(height, SPAN)
-        base = level * SPAN
-        return root_of([self.known[base, each] for each in range(index << rest, (index + 1) << rest)])
+        rest = height % SPAN
+        if rest and (height, index) not in self.known:
+            base = range(index << rest, (index + 1) << rest)
+            self.known[height, index] = root_of([self.known[height - rest, each] for each in base])
+        return self.known[height, index]
+
+    def forget(self) -> None:
+        """Let go of leaves, of which a long log has many; what lies above is kept."""
+        self.known = {place: value for place, value in self.known.items() if place[0] >= SPAN}
 
     async def _read(self, level: int, start: int, end: int) -> None:
         """Know the hashes ``start`` to ``end`` of a level; what is not stored is made from the level below."""

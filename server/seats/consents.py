@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from consent import keys as case_keys
 from consent.keys import CaseKey, Purpose
 from consent.ledger import seat_actor
+from consent.policy import Role
 from consent.records import Method
 from rooms.spooled import keeper
 from server.appointments.service import SeatContext
@@ -126,7 +127,7 @@ async def _withdraw(request: web.Request, keys: Keys, asked: WithdrawRequest) ->
     now = datetime.now(UTC)
     async with database(request).read() as session:
         context, key = await _open(session, keys, asked, now)
-        client_seat = await _client_of(session, key, context, now)
+        ended = await _ended(session, key, context, asked, now)
 
     async def record() -> None:
         async with database(request).write() as session:
@@ -145,7 +146,6 @@ async def _withdraw(request: web.Request, keys: Keys, asked: WithdrawRequest) ->
             except ConsentError as error:
                 raise SeatError("nothing_given" if error.code == "not_asked" else error.code) from error
 
-    ended = {asked.about_seat or client_seat}
     keep = keeper(request.app[SPOOL], spooled.KIND, spooled.item(context, asked, _method(asked), now))
     if not await rooms(request).withdraw(context.appointment_id, ended, record, keep):
         return WithdrawReply(written=False, consent=None)
@@ -171,14 +171,20 @@ async def _open(session: AsyncSession, keys: Keys, asked: Claim, now: datetime) 
     return context, await case_keys.open_case(session, case_keys.SYSTEM, context.case_id, Purpose.SYSTEM)
 
 
-async def _client_of(session: AsyncSession, key: CaseKey, context: SeatContext, now: datetime) -> str:
-    """The seat of the client for whom this seat speaks. Raises ConsentError."""
-    seen = await scene(session, key, context.appointment_id, now)
-    seat = next((each for each in seen.seats if each.id == context.seat_id), None)
-    found = await asking.whom(session, seen, seat, now) if seat is not None else None
+async def _ended(
+    session: AsyncSession, key: CaseKey, context: SeatContext, asked: WithdrawRequest, now: datetime
+) -> set[str]:
+    """Whose media ends before anything is written: only what this very person has given can be stopped by a tap.
+
+    Raises ConsentError for a seat that answers for nobody.
+    """
+    language = context.language
+    found = await asking.of_seat(session, key, context.appointment_id, context.seat_id, language=language, now=now)
     if found is None:
         raise ConsentError("not_yours")
-    return found[0].id
+    about = {each.about.seat if each.about else None for each in found.given if each.purpose == asked.purpose}
+    own = context.role is Role.CLIENT and asked.about_seat in about
+    return {asked.about_seat or context.seat_id} if own else set()
 
 
 async def _standing(request: web.Request, keys: Keys, asked: Asked, now: datetime) -> SeatConsents:

@@ -26,7 +26,7 @@ LOOK_BACK = timedelta(days=30)
 LOOK_AHEAD = timedelta(days=14)
 """How long before its day a decision that is due stands on the desk."""
 SHOWN = 50
-"""At most so many lines of one kind; the desk says when there are more."""
+"""At most so many lines of one kind, the most pressing first."""
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 
 from aiohttp import web
+from babel.dates import format_date
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from consent import keys
@@ -19,7 +20,7 @@ from server.http.errors import Forbidden, NotFound, Problem
 from server.http.forms import Form
 from server.http.guard import account, require
 from server.http.render import render
-from server.i18n import translator
+from server.i18n import language, translator
 from server.sessions import summaries
 from server.sessions.opening import names_of
 from server.supervision import draw, job, samples, words
@@ -62,6 +63,7 @@ async def show_month(request: web.Request) -> web.Response:
         nav="samples",
         month=month,
         this=Month.of(now),
+        name_of=lambda each: format_date(each.begins_at, "LLLL y", locale=language(request)),
         view=view,
         draws=made,
         names=names,

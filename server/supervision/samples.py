@@ -271,7 +271,7 @@ async def _sessions_of(session: AsyncSession, month: Month, before: datetime) ->
         .where(
             SessionSummary.starts_at >= month.begins_at,
             SessionSummary.starts_at < min(month.next.begins_at, before),
-            SessionFacet.facet.between("held:", "held:~"),
+            SessionFacet.facet.like("held:%"),
         )
     )
     sessions: dict[str, list[str]] = {}

@@ -127,11 +127,11 @@ async def test_the_supervisor_reads_it_and_the_reading_is_recorded(demo: Demo, i
     await sign_in(manager, demo, "case_manager")
     meeting = await plan(manager, demo)
     await sign_in(supervisor, demo, "supervisor")
-    await supervisor.find("heading", "Session records")
-    before = _entries(demo, Tag.RECORD_READ)
+    await supervisor.find("heading", "Desk")
+    before = _entries(demo, Tag.CASE_READ)
     await supervisor.goto(meeting.url.replace("/appointments/", "/sessions/"))
     await supervisor.find("heading", "Session record")
-    assert _entries(demo, Tag.RECORD_READ) == before + 1
+    assert _entries(demo, Tag.CASE_READ) == before + 1
 
 
 async def test_the_psychologist_of_another_case_is_refused_and_that_is_recorded(

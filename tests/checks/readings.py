@@ -11,12 +11,13 @@ UNSEEN = re.compile(r"Purpose\.SYSTEM|\bdata_keys?(?:_now)?\(")
 FOLDERS = ("server", "signaling", "rooms", "media")
 ALLOWED = {
     "server/appointments/service.py": "tells a live meeting and a link's page who is invited; coming is an entry",
-    "server/consents/alarms.py": "offers another way when a guardian's word has ended; shows nothing",
+    "server/consents/upkeep.py": "offers another way when a guardian's word has ended; shows nothing",
     "server/demo.py": "finds the invented cases by their names",
     "server/demo_consent.py": "answers for the invented people",
     "server/seats/consents.py": "asks the person themself, by their own link",
     "server/seats/meeting.py": "tells a live meeting what its clients agree to; coming is an entry",
     "server/seats/service.py": "asks the person themself, by their own link",
+    "server/seats/spooled.py": "writes what a person took back while the database was away; shows nothing",
     "server/sessions/summaries.py": "counts, and keeps nothing personal",
     "server/supervision/emergency.py": "compares the name that was typed with the cases' names; shows none",
     "server/supervision/reviewing.py": "hands a reviewer's words to the worker to whom they were written",

@@ -22,7 +22,7 @@ from server.appointments.tables import Appointment
 from server.consents import suitability
 from server.consents.service import Given
 from server.devices import signatures
-from server.http.context import SECRETS
+from server.http.context import ROOMS, SECRETS
 from server.seats import service
 from signaling import tickets
 from tests.flows.test_signaling_seats import DEVICE, OTHER, Desk
@@ -120,6 +120,26 @@ async def test_what_was_given_is_taken_back_without_a_reason_and_twice_is_once(d
         assert reply["written"]
         assert reply["consent"]["state"] == "refuse"
     assert len(await entries(Tag.CONSENT_WITHDRAWN)) == 1
+
+
+async def test_nobody_stops_somebody_elses_media_by_taking_back_what_was_never_given(
+    desk: Desk, app: web.Application, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    appointment, link, consent = await asked(desk)
+    await post(desk.client, "/api/consent", 200, {"link": link, "answers": yes(consent)})
+    told: list[set[str]] = []
+    withdraw = app[ROOMS].withdraw
+
+    async def listen(appointment_id: str, ended: set[str], *more: Any) -> bool:
+        told.append(ended)
+        return await withdraw(appointment_id, ended, *more)
+
+    monkeypatch.setattr(app[ROOMS], "withdraw", listen)
+    manager = await desk.seat(appointment, Role.CASE_MANAGER)
+    foreign = {"link": link, "purpose": "video", "about_seat": manager}
+    assert await refused(desk.client, "/api/consent/withdraw", 409, foreign) == "nothing_given"
+    await post(desk.client, "/api/consent/withdraw", 200, {"link": link, "purpose": "video"})
+    assert told == [set(), {await desk.seat(appointment, Role.CLIENT)}]
 
 
 async def test_nobody_answers_for_another_person(desk: Desk, entries: Entries) -> None:

@@ -171,20 +171,25 @@ async def test_pages_follow_one_another_without_gap_or_repetition(database: Data
             insert(SessionFacet),
             [{"facet": "way:video", "starts_at": at, "session_id": each} for each, at in rows],
         )
-    expected = [each for each, _ in sorted(rows, key=lambda row: (row[1], row[0]), reverse=True)]
-    for way in (None, "video"):
+    ordered = sorted(rows, key=lambda row: (row[1], row[0]), reverse=True)
+    for way, until in ((None, None), ("video", None), (None, base + timedelta(days=3)), ("video", base)):
+        expected = [each for each, at in ordered if until is None or at < until]
         seen: list[str] = []
         place: Place | None = None
         while True:
             async with database.read() as session:
-                results = await search(session, supervisor, Wanted(way=way, after=place), AFTER)
+                results = await search(session, supervisor, Wanted(way=way, until=until, after=place), AFTER)
             assert len(results.sessions) <= PAGE
             seen += [each.session_id for each in results.sessions]
-            assert (results.total, results.more_than) == (120, False)
+            assert (results.total, results.more_than) == (len(expected), False)
             place = results.next
             if place is None:
                 break
         assert seen == expected
+        beyond = Wanted(way=way, until=until, after=Place(AFTER + timedelta(days=9), "f" * 16))
+        async with database.read() as session:
+            first = (await search(session, supervisor, beyond, AFTER)).sessions
+        assert [each.session_id for each in first] == expected[:PAGE]
 
 
 async def test_counting_stops_where_the_exact_number_helps_nobody(
