@@ -48,7 +48,7 @@ export class Stage {
   update(input: StageInput): void {
     const own = input.snapshot.you.seat;
     const people = tiled(input.snapshot.people, own);
-    const screens = people.filter((person) => person.seat !== own && screenOf(input, person.seat));
+    const screens = people.filter(({ seat }) => seat !== own && input.members.has(seat) && screenOf(input, seat));
     const keys = new Set([...people.map(({ seat }) => seat), ...screens.map(({ seat }) => screenKey(seat))]);
     for (const key of this.#tiles.keys()) if (!keys.has(key)) this.#remove(key);
     if (this.pinned !== null && !this.#tiles.has(this.pinned)) this.pinned = null;
@@ -114,7 +114,7 @@ export class Stage {
       person,
       screen: true,
       own: false,
-      recognised: input.members.has(person.seat),
+      recognised: true,
       host: false,
       zone: input.zone,
       picture: remotePicture(input, person.seat, "screen"),
