@@ -32,6 +32,9 @@ WORKLOADS: dict[str, tuple[int, int, int | None]] = {
 }
 """Rooms, people in each, publishers in each (None: all)."""
 MOST_LOSS = 0.01
+MOST_LATE_MS = 150.0
+"""A window in which the generator stalled for longer is measured again: bursts flatter whoever works in batches."""
+_ATTEMPTS = 3
 WARM_SECONDS = 1.5
 _PORTS = {0: 20000, 1: 22000}
 
@@ -119,7 +122,12 @@ async def _window(
 ) -> Measured:
     busy = {id(room) for room in rooms}
     idle = [room for room in everybody if id(room) not in busy]
-    return await load.run(rooms, server.pid, warm=WARM_SECONDS, seconds=seconds, idle=idle)
+    found: list[Measured] = []
+    while len(found) < _ATTEMPTS:
+        found.append(await load.run(rooms, server.pid, warm=WARM_SECONDS, seconds=seconds, idle=idle))
+        if found[-1].late_ms < MOST_LATE_MS:
+            break
+    return min(found, key=lambda each: each.late_ms)
 
 
 async def _bearable(load: Load, server: Subject, crowd: list[Room], everybody: Sequence[Room]) -> int:

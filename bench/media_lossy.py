@@ -25,7 +25,7 @@ from media.rtp import is_rtcp
 
 DOWN = Conditions(loss=0.15, delay_s=0.03, jitter_s=0.01, rate_bps=600_000, queue_s=0.3)
 UP = Conditions(delay_s=0.03)
-SECONDS, WARM = 30.0, 4.0
+SECONDS, WARM = 20.0, 4.0
 START_BPS = 300_000
 OVERHEAD = 28
 """Bytes of IP and UDP that the downlink carries as well."""

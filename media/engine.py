@@ -23,6 +23,8 @@ from .wire import Wire
 
 MAX_TRANSPORTS = 8
 """Transports of one peer in one room: a pair, and as many again for each of three rebuilds in flight."""
+_TICK_PARTS, _ROOMS_A_PART = 10, 2
+"""In how many parts the rooms of a full worker get their feedback, and how many rooms a part has at least."""
 
 _log = logging.getLogger(__name__)
 
@@ -204,14 +206,18 @@ class Engine:
 
     async def _tick(self) -> None:
         while True:
-            await asyncio.sleep(FEEDBACK_INTERVAL)
-            now = self._clock()
+            rooms = list(self._rooms.values())
+            # All rooms at once would hold up everybody's packets; each by itself would wake a lone room for nothing.
+            parts = max(1, min(_TICK_PARTS, len(rooms) // _ROOMS_A_PART))
+            for part in range(parts):
+                await asyncio.sleep(FEEDBACK_INTERVAL / parts)
+                now = self._clock()
+                for router in rooms[part::parts]:
+                    self._tick_room(router, now)
+                self._flush()
+                self._wire.outbox.flush()
             for transport in self._transports.values():
                 transport.refill()
-            for router in self._rooms.values():
-                self._tick_room(router, now)
-            self._flush()
-            self._wire.outbox.flush()
             for transport in [each for each in self._transports.values() if each.ice.expired(now)]:
                 self._on_end(transport, "lost")
 

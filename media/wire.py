@@ -24,6 +24,8 @@ from .memory import Memory
 from .outbox import Outbox, WayOut
 from .rtp import is_rtcp
 
+PACKET_COST = 200
+"""Bytes that a packet is charged for beside its own: many small ones cost as much as large ones."""
 _BATCHES = 8  # read before other work of the loop gets its turn
 _SOCKET_BUFFER = 4 << 20
 _MAX_ADDRESSES = 16  # a peer's candidate pairs; more of them is a peer that roams or plays
@@ -249,7 +251,7 @@ class Wire:
                         continue
                     inlet = door.inlet
                     if inlet is not None:
-                        inlet.bytes_left -= lengths[place]
+                        inlet.bytes_left -= lengths[place] + PACKET_COST
                         if inlet.bytes_left < 0:
                             self._counters["over_budget"] += 1
                         elif unprotect(inlet.context, packets[place], length_pointers[place]):

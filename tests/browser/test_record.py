@@ -83,13 +83,13 @@ async def test_the_record_tells_the_walk_within_two_seconds(demo: Demo, in_chrom
     async with walk.step("Тарас", Tag.WAITED):
         guest = await SocketPerson.come(helper_link)
         await guest.until(lambda state: state["you"]["phase"] == "waiting")
-    async with walk.step(demo.client, Tag.DROPPED):
+    async with walk.step(demo.client, Tag.DROPPED, Tag.NETWORK):
         await client.lose_power()
         await says_of(manager, demo.client, "Lost since")
     async with walk.step(demo.client, Tag.RETURNED):
         await client.goto(meeting.invitation)
         await is_in(client)
-    async with walk.step(psychologist_name, Tag.LEFT):
+    async with walk.step(psychologist_name, Tag.LEFT, Tag.NETWORK):
         await leave(psychologist)
     async with walk.step("", Tag.ENDED):
         await open_people(manager)

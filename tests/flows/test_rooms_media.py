@@ -235,7 +235,8 @@ async def test_it_tells_only_its_receiver_that_a_stream_is_held(house: House) ->
     house.rooms.on_media(room, ConsumerHeld(conn, "gone", True))
     house.rooms.on_media(room, ConsumerHeld(conn, consumer, True))
     await manager.until(lambda: ("consumer.held", {"consumerId": consumer, "held": True}) in manager.heard)
-    assert [data for event, data in manager.heard if event == "consumer.held"] == [{"consumerId": consumer, "held": True}]
+    told = [data for event, data in manager.heard if event == "consumer.held"]
+    assert told == [{"consumerId": consumer, "held": True}]
     assert not [event for event, _ in client.heard if event == "consumer.held"]
 
 

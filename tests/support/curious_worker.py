@@ -5,10 +5,12 @@ from __future__ import annotations
 import base64
 import json
 import os
+from typing import Any
 
 from media import engine, worker
 from media.control import Json
-from media.router import Outgoing, Router
+from media.memory import Memory
+from media.router import Router, Take
 
 TAP = "CURIOUS_TAP"
 """Names the environment's variable with the file to write."""
@@ -28,29 +30,34 @@ class Tap:
 class CuriousRouter(Router):
     """Our router, and everything that comes to it."""
 
-    def create_producer(
-        self, peer: str, transport: str, kind: str, source: str, parameters: object, *, paused: bool
-    ) -> str:
+    def create_producer(self, peer: str, transport: str, kind: str, *words: Any, **more: Any) -> str:
         """Note how the stream can be told apart."""
-        created = super().create_producer(peer, transport, kind, source, parameters, paused=paused)
+        created = super().create_producer(peer, transport, kind, *words, **more)
         incoming = self._producers[created].incoming
-        tap.write(
-            {
-                "peer": peer,
-                "transport": transport,
-                "kind": kind,
-                "payload_type": incoming.payload_type,
-                "rtx_payload_type": incoming.rtx_payload_type,
-                "ssrc": incoming.ssrc,
-                "rtx_ssrc": incoming.rtx_ssrc,
-            }
-        )
+        for encoding in incoming.encodings:
+            tap.write(
+                {
+                    "peer": peer,
+                    "transport": transport,
+                    "kind": kind,
+                    "payload_type": incoming.payload_type,
+                    "rtx_payload_type": incoming.rtx_payload_type,
+                    "ssrc": encoding.ssrc,
+                    "rtx_ssrc": encoding.rtx_ssrc,
+                }
+            )
         return created
 
-    def on_rtp(self, transport: str, data: bytes, now: float) -> list[Outgoing]:
-        """Note the packet, whether or not it would be forwarded."""
-        tap.write({"transport": transport, "packet": base64.b64encode(data).decode()})
-        return super().on_rtp(transport, data, now)
+    def taker(self, transport: str) -> Take:
+        """Note each packet, whether or not it would be forwarded."""
+        take = super().taker(transport)
+
+        def note(memory: Memory, at: int, size: int, now: float) -> None:
+            packet = memory.buffer[at : at + size]
+            tap.write({"transport": transport, "packet": base64.b64encode(packet).decode()})
+            take(memory, at, size, now)
+
+        return note
 
 
 if __name__ == "__main__":

@@ -11,7 +11,6 @@ from media import ortc, rtcp
 
 RIDS = ("r0", "r1", "r2")
 SSRCS = (3001, 3002, 3003)
-RATES_BPS = (150_000, 500_000, 1_500_000)
 FRAME_TICKS = 3000  # of 90 kHz: 30 frames a second
 PAYLOAD_TYPE, RTX_PAYLOAD_TYPE = 96, 97
 MID_ID, TRANSPORT_CC_ID, RID_ID, REPAIRED_RID_ID = 9, 3, 10, 11

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from collections import Counter
 
 import pytest
 from aioice import stun
+from pylibsrtp import Policy
 
 from media import control
 from media.engine import Engine
 from media.guards import Budget
+from media.ice import Address
+from media.memory import Memory
+from media.srtp import SrtpSession
 from media.transport import CHECKS_AT_ONCE
+from media.wire import PACKET_COST, Inlet, Kind, Wire
 
 
 def test_a_budget_gives_its_burst_and_then_its_rate() -> None:
@@ -61,6 +67,50 @@ async def test_a_flood_of_checks_for_one_transport_ends_at_its_budget_and_leaves
             reply = stun.parse_message(await asyncio.get_running_loop().sock_recv(client, 2048))
     assert reply.message_class == stun.Class.RESPONSE
     await engine.close()
+
+
+@pytest.mark.parametrize("size", [20, 900], ids=["small packets", "large packets"])
+async def test_a_peer_that_floods_us_is_decrypted_no_further_than_its_budget(size: int) -> None:
+    key = bytes(range(28))
+    sending = SrtpSession(Policy.SRTP_PROFILE_AEAD_AES_128_GCM, key, inbound=False)
+    receiving = SrtpSession(Policy.SRTP_PROFILE_AEAD_AES_128_GCM, key, inbound=True)
+    counters, taken = Counter[str](), Counter[str]()
+    wire = Wire("127.0.0.1", 0, lambda _datagram, source, _now: wire.admit(source, sink), counters)
+
+    def sink(_kind: Kind, _datagram: bytes, _source: Address, _now: float) -> None:
+        taken["by the sink"] += 1
+
+    def take(_memory: Memory, _at: int, _size: int, _now: float) -> None:
+        taken["packets"] += 1
+
+    charged = 12 + size + 16 + PACKET_COST  # header, payload, tag
+    inlet = Inlet(receiving.context, take, bytes_left=10 * charged)
+    wire.open_inlet(sink, inlet)
+
+    async def flood(numbers: range) -> None:
+        before = counters["datagrams_in"]
+        for number in numbers:
+            packet = b"\x80\x60" + number.to_bytes(2, "big") + bytes(4) + (7).to_bytes(4, "big") + bytes(size)
+            sealed = sending.protect_rtp(packet)
+            assert sealed is not None
+            peer.send(sealed)
+        async with asyncio.timeout(10):
+            while counters["datagrams_in"] < before + len(numbers):
+                await asyncio.sleep(0)
+
+    with socket.socket(type=socket.SOCK_DGRAM) as peer:
+        peer.connect(("127.0.0.1", wire.port))
+        peer.send(b"\0\1")
+        async with asyncio.timeout(10):
+            while not counters["datagrams_in"]:
+                await asyncio.sleep(0)
+        await flood(range(40))
+        assert (taken["packets"], counters["over_budget"]) == (10, 30)
+        inlet.bytes_left = 5 * charged
+        await flood(range(40, 50))
+        assert (taken["packets"], counters["over_budget"]) == (15, 35)
+    wire.close()
+    assert taken["by the sink"] == 0
 
 
 async def test_checks_for_a_name_that_nobody_has_are_refused_without_being_read() -> None:
