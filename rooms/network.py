@@ -1,4 +1,4 @@
-"""What the record keeps of a person's network when their media ends: shares and milliseconds, nothing of the person's."""
+"""What the record keeps of a person's network when their media ends: shares and milliseconds, nothing personal."""
 
 from __future__ import annotations
 

@@ -121,10 +121,12 @@ async def enter_contact(request: web.Request) -> web.Response:
     way = form.choice("way", Way, _("Choose how you met"))
     day = form.date("day", _("Enter the day"))
     clock = form.time("time", _("Enter a time, like 14:30"))
-    minutes = form.integer("minutes", _(CONTACT_REFUSED["duration_unknown"][1]), low=1, high=contacts.DURATION_MAX_MIN)
+    minutes = form.integer(
+        "minutes", _("Enter how many minutes it took, from 1 to 1440"), low=1, high=contacts.DURATION_MAX_MIN
+    )
     with_whom = form.text(
         "with_whom",
-        _(CONTACT_REFUSED["nobody"][1]),
+        _("Enter with whom it was"),
         max_length=contacts.WITH_WHOM_MAX,
         too_long=_("Use at most 200 characters"),
     )
@@ -165,7 +167,7 @@ async def _case(request: web.Request, session: AsyncSession) -> tuple[Case, Sign
 
 
 def _texts(form: Form, _: Translator) -> Texts:
-    too_long = _(NOTE_REFUSED["too_long"])
+    too_long = _("Use at most 8000 characters")
     outcome, decisions, next_steps = (form.text(name, max_length=TEXT_LENGTH, too_long=too_long) for name in FIELDS)
     return Texts(outcome, decisions, next_steps)
 

@@ -130,7 +130,7 @@ async def review(request: web.Request) -> web.Response:
     form, _, now = await Form.read(request), translator(request), datetime.now(UTC)
     answers = {each: form.choice(each.value, Answer, _("Choose an answer")) for each in Question}
     verdict = form.choice("verdict", Verdict, _("Choose what it comes to"))
-    feedback = form.text("feedback", max_length=samples.FEEDBACK_MAX, too_long=_(words.SAMPLE_REFUSED["too_long"]))
+    feedback = form.text("feedback", max_length=samples.FEEDBACK_MAX, too_long=_("Use at most 4000 characters"))
     async with database(request).write() as session:
         sample, entrance = await _sample(request, session)
         given = {question: answer for question, answer in answers.items() if answer is not None}

@@ -94,7 +94,7 @@ async def show_inspectors(request: web.Request) -> web.Response:
 async def admit_inspector(request: web.Request) -> web.Response:
     """POST /cases/{case_id}/inspectors."""
     form, _, now = await Form.read(request), translator(request), datetime.now(UTC)
-    inspector = form.text("inspector", _(words.GRANT_REFUSED["not_an_inspector"]), max_length=16)
+    inspector = form.text("inspector", _("Choose an inspector from the list"), max_length=16)
     until = form.date("until", _("Enter the last day"))
     reason = form.value("reason")
     if form.ok and until is not None:
