@@ -14,12 +14,18 @@ from aiohttp import web
 
 from consent.database import Database
 from server import secrets, serving
-from server.demo import build_demo
+from server.demo import DemoLinks, build_demo
 from server.settings import Settings
 
 
 @pytest.fixture
-async def running(app: web.Application, settings: Settings) -> AsyncIterator[asyncio.Task[None]]:
+async def links(app: web.Application, settings: Settings, database: Database) -> DemoLinks:
+    """The demo organisation, made before the server begins, as `poruch demo` does it."""
+    return await build_demo(database, settings, secrets.load(settings.data_dir))
+
+
+@pytest.fixture
+async def running(app: web.Application, settings: Settings, links: DemoLinks) -> AsyncIterator[asyncio.Task[None]]:
     """The application as `poruch serve` runs it, in this process."""
     started = asyncio.Event()
     with serving.listen("127.0.0.1", settings.listen_port) as opened:
@@ -31,10 +37,9 @@ async def running(app: web.Application, settings: Settings) -> AsyncIterator[asy
 
 @pytest.fixture
 async def caller(
-    settings: Settings, database: Database, running: asyncio.Task[None]
+    settings: Settings, links: DemoLinks, running: asyncio.Task[None]
 ) -> AsyncIterator[socketio.AsyncClient]:
     """Somebody whose call page is open."""
-    links = await build_demo(database, settings, secrets.load(settings.data_dir))
     token = links["client"][0]["invitation_url"].partition("#i=")[2].partition("&")[0]
     asked = {"link": token, "device": "0" * 32}
     async with aiohttp.ClientSession() as browser, browser.post(f"{settings.base_url}/api/seat", json=asked) as answer:
