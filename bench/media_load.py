@@ -243,10 +243,11 @@ class Load:
                 keep_alive += KEEPALIVE_SECONDS
             await asyncio.sleep(0.0005)
         used, lasted = process_seconds(pid) - seconds_before, time.perf_counter() - measured_from
+        # What is still under way counts as forwarded, but waited for us and not for the server.
+        latencies = sorted(self._latencies)
         await asyncio.sleep(0.1)
         self.drain(members)
         forwarded = sum(person.received for person in members) - received_before
-        latencies = sorted(self._latencies)
         return Measured(
             sent_per_s=self._sent / lasted,
             forwarded_per_s=forwarded / lasted,
