@@ -14,6 +14,9 @@ MARGIN = 0.9
 """Of the estimate that may be used: the rest is for reports, retransmissions and rates that are not constant."""
 HEADROOM = 1.15
 """How much more than a larger layer needs there must be before anybody is moved up to it."""
+KEEP = 0.6
+"""Of its smallest layer's rate that must fit for a picture to stay: browsers that are short of time, not of bandwidth,
+estimate a seventh less than what reaches them, and nobody's face is taken away for that."""
 SOUND_RESERVE_BPS = 40_000
 """What a stream of sound is counted for at least, silent or not: speech may begin at any time."""
 TOP_HEIGHT = 720
@@ -91,7 +94,9 @@ def allocate(estimate_bps: float, wishes: Sequence[Wish], *, sight: bool) -> Sha
         more = wish.rates_bps[place] - before
         # Who is at a layer keeps it as long as it fits; who is not must fit with room to spare.
         steady = wish.now is not None and place <= wish.now
-        if more * (1 if steady else HEADROOM) > left:
+        settled, newcome = (1.0, HEADROOM) if before else (KEEP, 1.0)
+        factor = settled if steady else newcome
+        if more * factor > left:
             missing.append(estimate_bps + (more * HEADROOM - left) / MARGIN)
             return False
         left -= more

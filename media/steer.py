@@ -13,7 +13,7 @@ from .streams import Consumer, Link
 
 INTERVAL = 0.2
 """Seconds between two looks at a subscriber without a new estimate."""
-HOLD_AFTER = 2.0
+HOLD_AFTER = 3.0
 """Seconds for which a stream must not have fitted before it is held: one bad moment takes nobody's face away."""
 RISE_AFTER = 1.0
 """Seconds between two steps up of one consumer, so that the estimate can answer to the first."""

@@ -146,7 +146,7 @@ def test_for_who_signs_the_sound_is_held_instead() -> None:
     network.router.need("bob", sight=True)
     network.router.prefer(network.consumers[network.camera], 720, "pinned")
     network.run(10)
-    network.capacity_bps = 170_000
+    network.capacity_bps = 130_000
     network.run(15)
     assert set(network.layers[10:]) == {0}
     assert network.notices[0] == (network.consumers[network.sound], True)
