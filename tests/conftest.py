@@ -6,12 +6,17 @@ from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests.support import network
 from tests.support.postgres import Postgres, installed
 
 BROWSER_TESTS = Path(__file__).parent / "browser"
 FAILED = pytest.StashKey[bool]()
+
+# A machine may be slow; no example is wrong because it took long.
+settings.register_profile("poruch", deadline=None)
+settings.load_profile("poruch")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
