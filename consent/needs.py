@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from consent.notices import Purpose
-from consent.policy import HOSTS, Role
+from consent.policy import HOSTS, MANAGERS, Role
 
-EXPLAINERS = frozenset({Role.CASE_MANAGER, Role.SOCIAL_WORKER, Role.INTERPRETER})
-"""Who may talk with a client that has agreed only to have the rest explained."""
+EXPLAINERS = MANAGERS | {Role.INTERPRETER}
+"""Who may talk with a client that has agreed only to have the rest explained; an interpreter not alone."""
 
 FOR_ROLE: Mapping[Role, Purpose] = {
     Role.INTERPRETER: Purpose.INTERPRETER,

@@ -27,6 +27,9 @@ class Role(StrEnum):
 HOSTS = frozenset({Role.CASE_MANAGER, Role.SOCIAL_WORKER, Role.PSYCHOLOGIST, Role.LAWYER, Role.REHABILITATION})
 """Roles that may host a meeting; a client is with media only while one of them is present."""
 
+MANAGERS = frozenset({Role.CASE_MANAGER, Role.SOCIAL_WORKER})
+"""Roles that lead a case: whom a client knows as "your case manager". A team always keeps one of them."""
+
 ACCOUNTS = HOSTS | {Role.INTERPRETER, Role.INSPECTOR, Role.SUPERVISOR, Role.ADMINISTRATOR}
 """Roles that sign in; everybody else comes by a link of their own and knocks."""
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from consent.needs import EXPLAINERS
-from consent.policy import HOSTS, Role
+from consent.policy import MANAGERS, Role
 from rooms.plan import Gate
 from rooms.seat import Phase, Seat
 
@@ -53,8 +52,8 @@ def asked_now(client: Seat, seats: Seats) -> list[str]:
 
 
 def _can_explain(seats: Iterable[Seat]) -> bool:
-    """Whether somebody is in the room who can explain: an interpreter alone cannot."""
-    return any(seat.phase is Phase.IN and seat.plan.role in EXPLAINERS & HOSTS for seat in seats)
+    """Whether somebody is in the room who can explain: whoever leads a case; an interpreter alone cannot."""
+    return any(seat.phase is Phase.IN and seat.plan.role in MANAGERS for seat in seats)
 
 
 def _clients_beside(seat: Seat, seats: Seats) -> list[Seat]:

@@ -13,12 +13,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from consent import keys
 from consent.events import Tag
 from consent.ledger import account_actor, append
-from consent.policy import ACCOUNTS, Action, Reach, Role, reach
+from consent.policy import ACCOUNTS, MANAGERS, Action, Reach, Role, reach
 from server.accounts.tables import Account
 from server.cases.tables import Case, CaseClient, TeamMember
-
-MANAGERS = frozenset({Role.CASE_MANAGER, Role.SOCIAL_WORKER})
-"""Roles of which a team always keeps one, so that no case is left without somebody to turn to."""
 
 TEAM_ROLES = ACCOUNTS - {Role.INSPECTOR, Role.SUPERVISOR, Role.ADMINISTRATOR}
 """Roles that work in a case's team."""

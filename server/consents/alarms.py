@@ -11,7 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from consent import keys
 from consent.ledger import account_actor
-from server.cases.service import MANAGERS, Doer
+from consent.policy import MANAGERS
+from server.cases.service import Doer
 from server.cases.tables import Case, CaseClient, TeamMember
 from server.consents import other_ways, representation, upkeep
 from server.consents.representation import Warned

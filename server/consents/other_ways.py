@@ -12,7 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from consent.events import Tag
 from consent.keys import CaseKey
 from consent.ledger import SYSTEM, account_actor, append
-from server.cases.service import MANAGERS, Doer
+from consent.policy import MANAGERS
+from server.cases.service import Doer
 from server.cases.tables import TeamMember
 from server.consents.tables import OtherWay
 

@@ -13,9 +13,9 @@ from consent.events import Tag
 from consent.keys import CaseKey
 from consent.ledger import account_actor, append
 from consent.notices import Purpose
-from consent.policy import Role
+from consent.policy import MANAGERS, Role
 from server.appointments.tables import Appointment, Seat, Status
-from server.cases.service import MANAGERS, Doer
+from server.cases.service import Doer
 from server.cases.tables import Case, TeamMember
 from server.consents import other_ways
 from server.consents.tables import RepresentationRow, RepresentativeSeat

@@ -11,8 +11,7 @@ from aiohttp import web
 
 from consent.database import DatabaseBusy
 from consent.keys import Purpose
-from consent.policy import Action, Reach, Role, reach
-from server.cases.service import MANAGERS
+from consent.policy import MANAGERS, Action, Reach, Role, reach
 from server.cases.tables import Case
 from server.consents.words import PURPOSES
 from server.http.context import SignedIn, database, settings

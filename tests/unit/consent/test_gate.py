@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Literal
 
 import pytest
@@ -19,9 +21,12 @@ from consent.gate import (
     Suitability,
     decide,
 )
-from consent.needs import Person, needed, pages
+from consent.needs import EXPLAINERS, Person, needed, pages
 from consent.notices import Notice, Purpose, Text
-from consent.policy import Role
+from consent.policy import HOSTS, MANAGERS, Role
+from rooms import consents as rooms
+from rooms.plan import Gate, PlannedSeat, SeatConsent
+from rooms.seat import Phase, Seat
 
 NOW = datetime(2027, 1, 15, 12, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -216,6 +221,25 @@ def test_a_talk_that_explains_is_with_the_case_manager_and_an_interpreter_only()
 )
 def test_an_agreement_to_explain_holds_for_its_own_appointment_and_person_only(given: Grant) -> None:
     assert gate(grants=[given]).state is State.ASK
+
+
+@pytest.mark.parametrize("role", sorted(HOSTS))
+def test_whoever_leads_a_case_explains_alike_for_the_gate_and_for_the_room(role: Role) -> None:
+    worker = Person("s-worker", role, "Maria", "account:worker")
+    said = gate((OLIA, worker), [grant(Purpose.EXPLAIN, appointment="a1")])
+    consent = SeatConsent(Gate.EXPLAIN, apart=said.kept_out)
+    client = PlannedSeat("s-olia", Role.CLIENT, "Olia", by_link=True, consent=consent)
+    alone = PlannedSeat("s-worker", role, "Maria", by_link=False)
+    seats = {each.seat_id: Seat(each, Phase.IN) for each in (client, alone)}
+    assert rooms.may_meet(seats["s-olia"], seats["s-worker"], seats) is (role in MANAGERS)
+    assert rooms.has_media(seats["s-olia"], seats) is (role in MANAGERS)
+
+
+def test_the_page_names_the_same_people_who_explain() -> None:
+    words = (Path(__file__).parents[3] / "web/client/consent/words.ts").read_text("utf-8")
+    found = re.search(r"const EXPLAIN: ReadonlySet<string> = new Set\(\[(.*?)\]\)", words)
+    assert found
+    assert set(re.findall(r'"(\w+)"', found[1])) == EXPLAINERS
 
 
 def test_a_no_to_an_interpreter_holds_in_the_talk_that_explains_too() -> None:
