@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from consent.keys import SYSTEM, Purpose, open_case
 from consent.notices import Purpose as Agreed
+from consent.notices import current
 from server.appointments.tables import Appointment, Seat
 from server.cases.service import Doer
 from server.consents import service, suitability, texts
@@ -55,18 +56,22 @@ class DemoConsent:
     async def agreed(self, appointment: Appointment, client: Seat, at: datetime) -> None:
         """The client agreed to the conversation at this moment, to the text of then."""
         key = await open_case(self.session, SYSTEM, appointment.case_id, Purpose.SYSTEM)
-        notice = next(each for each in await texts.published(self.session) if each.purpose is Agreed.VIDEO)
+        notice = current(await texts.published(self.session), Agreed.VIDEO, at)
+        if notice is None:
+            return  # this server published its texts later: nobody can have agreed to them then
         given = service.Given(Agreed.VIDEO.value, notice.hash_of(client.language), "given")
         await service.answer(self.session, key, seat_id=client.id, answers=[given], tapped_by="person", now=at)
 
     async def rewritten(self, supervisor: Doer) -> None:
         """Yesterday the text about video got one sentence more: whoever agreed before is asked again."""
-        if len(await texts.versions(self.session, Agreed.VIDEO)) > 1:
+        newest = (await texts.versions(self.session, Agreed.VIDEO))[0]
+        if newest.version > 1 or newest.published_at is None:
             return
         draft = await texts.begin_draft(self.session, Agreed.VIDEO)
         for language, row in (await texts.texts_of(self.session, draft.id)).items():
             text = texts.text_of(row)
             more = replace(text, what=f"{text.what} {CAMERA.get(language, '')}".strip())
             await texts.write_draft(self.session, draft, more, self.settings.organisation, self.settings.help_phone)
+        at = max(newest.published_at, self.now - timedelta(days=1))
         languages = list(await texts.texts_of(self.session, draft.id))
-        await texts.publish(self.session, supervisor, draft, languages, self.now - timedelta(days=1))
+        await texts.publish(self.session, supervisor, draft, languages, at)

@@ -8,13 +8,17 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from aiohttp import web
+from aiohttp.test_utils import TestClient
 from sqlalchemy import func, select, update
 
 from consent.database import Database
+from consent.notices import Purpose
 from consent.tables import LedgerEntry
 from server import orgkey
 from server.accounts.tables import Account
 from server.appointments.tables import Appointment
+from server.consents import texts
+from server.consents.tables import ConsentRow
 from server.demo import DemoLinks, build_demo
 from server.demo_encryption import KEY_FILE, PASSPHRASE
 from server.demo_keys import DemoKeys
@@ -64,6 +68,22 @@ async def test_it_builds_nothing_twice(app: web.Application, settings: Settings,
     before = await amounts()
     assert await build_demo(app[DATABASE], settings, app[SECRETS]) == links
     assert await amounts() == before
+
+
+async def test_it_is_made_too_where_a_server_has_told_its_own_texts_before(
+    client: TestClient[web.Request, web.Application], app: web.Application, settings: Settings
+) -> None:
+    assert client.server.started  # and has told what the program brings, a moment ago
+    links = await build_demo(app[DATABASE], settings, app[SECRETS])
+    assert await build_demo(app[DATABASE], settings, app[SECRETS]) == links
+    async with app[DATABASE].read() as session:
+        told = await texts.versions(session, Purpose.VIDEO)
+        agreed = await session.scalar(select(func.count()).select_from(ConsentRow))
+    assert [row.version for row in told] == [2, 1]
+    assert told[0].published_at is not None
+    assert told[1].published_at is not None
+    assert told[0].published_at >= told[1].published_at
+    assert agreed == 0  # nobody agreed last week to what was told today
 
 
 async def test_it_plans_a_new_appointment_when_the_old_one_is_over(
