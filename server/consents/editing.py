@@ -181,7 +181,10 @@ async def media(request: web.Request) -> web.Response:
         "Accept-Ranges": "bytes",
         "Cross-Origin-Resource-Policy": "cross-origin",  # the call page may live on another host
     }
-    asked = request.http_range
+    try:
+        asked = request.http_range
+    except ValueError:  # what is no range of bytes is ignored (RFC 9110 §14.2)
+        asked = slice(None)
     if asked.start is None and asked.stop is None:
         return web.Response(body=row.body, content_type=row.content_type, headers=headers)
     # Safari plays nothing from a server that does not answer ranges (RFC 9110 §14).

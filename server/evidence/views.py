@@ -156,7 +156,7 @@ async def tile(request: web.Request) -> web.Response:
 def _require_token(request: web.Request) -> None:
     token = request.app[SETTINGS].ledger_token.get_secret_value()
     given = request.headers.get("Authorization", "")
-    if not token or not hmac.compare_digest(given.encode(), f"Bearer {token}".encode()):
+    if not token or not hmac.compare_digest(given.encode(errors="surrogateescape"), f"Bearer {token}".encode()):
         raise Forbidden
 
 

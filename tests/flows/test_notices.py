@@ -108,6 +108,8 @@ async def test_a_recording_belongs_to_the_text_and_plays_in_parts(signed_in: Sig
     part = await supervisor.get(found[0], headers={"Range": "bytes=2-5"})
     assert (part.status, part.headers["Content-Range"], await part.read()) == (206, f"bytes 2-5/{len(OGG)}", OGG[2:6])
     assert (await supervisor.get(found[0], headers={"Range": f"bytes={len(OGG)}-"})).status == 416
+    whole = await supervisor.get(found[0], headers={"Range": "bytes=what"})
+    assert (whole.status, await whole.read()) == (200, OGG)
     assert (await supervisor.get(f"/consents/media/{'0' * 64}")).status == 404
     assert (await supervisor.get("/consents/media/..%2f..%2fkeys")).status == 404
     async with database.read() as session:
