@@ -11,6 +11,8 @@ from aiohttp import web
 
 T = TypeVar("T")
 
+YEARS = range(1900, 2200)
+"""Years that a date may be in."""
 EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s.]+(\.[^@\s.]+)+")
 
 
@@ -90,10 +92,10 @@ class Form:
     def date(self, name: str, message: str) -> date | None:
         """A date from govukDateInput (``name-day``, ``name-month``, ``name-year``) or an ISO date in ``name``."""
         if self.value(name):
-            return self.parsed(name, date.fromisoformat, message)
+            return self.parsed(name, _day, message)
         parts = [self.value(f"{name}-{part}").strip() for part in ("year", "month", "day")]
         try:
-            return date(*(int(part) for part in parts))
+            return _near(date(*(int(part) for part in parts)))
         except ValueError:
             self.fail(name, message)
             return None
@@ -131,6 +133,17 @@ class Form:
     def summary(self) -> list[dict[str, str]]:
         """For ``errorList`` of the error summary: each links to the field whose id is its name."""
         return [{"text": text, "href": f"#{name}"} for name, text in self.errors.items()]
+
+
+def _day(text: str) -> date:
+    return _near(date.fromisoformat(text))
+
+
+def _near(day: date) -> date:
+    """The day itself, unless nobody can mean it: at the ends of the calendar no zone can be counted on."""
+    if day.year not in YEARS:
+        raise ValueError(day)
+    return day
 
 
 def _as_text(offer: object) -> str:

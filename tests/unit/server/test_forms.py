@@ -46,6 +46,9 @@ def test_it_compares_choices_as_text() -> None:
     [
         ({"d-day": ["3"], "d-month": ["2"], "d-year": ["2026"]}, date(2026, 2, 3)),
         ({"d": ["2026-02-03"]}, date(2026, 2, 3)),
+        ({"d": ["9999-12-31"]}, None),
+        ({"d": ["0001-01-01"]}, None),
+        ({"d-day": ["31"], "d-month": ["12"], "d-year": ["9999"]}, None),
         ({"d-day": ["30"], "d-month": ["2"], "d-year": ["2026"]}, None),
         ({}, None),
     ],
