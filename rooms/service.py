@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Collection, Coroutine
+from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
@@ -27,7 +28,7 @@ from rooms.plan import MeetingPlan, PlannedSeat, PlanStatus
 from rooms.registry import Change, Live, Registry
 from rooms.room import Room
 from rooms.seat import Abilities, Arrival, Phase
-from rooms.withdrawal import RETRY_S, UNWRITABLE, Keep, Recording, Withdrawal
+from rooms.withdrawal import RETRY_S, UNWRITABLE, Keep, Recording, Withdrawal, around
 
 __all__ = ["MeetingPlan", "Outlet", "PlanStatus", "PlannedSeat", "Rooms", "Summary"]
 
@@ -265,6 +266,13 @@ class Rooms:
         if not (done := await ending.now()):
             self._spawn(ending.later())
         return done
+
+    def ending(self, case_id: str, seats: Collection[str]) -> AbstractAsyncContextManager[None]:
+        """As ``withdraw`` in all running meetings of a case, around a block that writes down why and commits it."""
+        lives = [live for live in self._registry if live.room.plan.case_id == case_id]
+        theirs = [(live, (frozenset(seats) & live.room.seats.keys()) - live.halted) for live in lives]
+        follow = [Withdrawal(live, ends, [partial(self._read_plan, live)], self._follow) for live, ends in theirs]
+        return around(follow, self._spawn)
 
     async def _read_plan(self, live: Live) -> None:
         async with self._database.read() as session:

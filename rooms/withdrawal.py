@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Coroutine, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
 
 from sqlalchemy.exc import OperationalError
 
@@ -22,6 +24,9 @@ Recording = Callable[[], Awaitable[None]]
 
 Keep = Callable[[], Callable[[], None]]
 """Keeps the withdrawal where a kill does not reach it; what it returns says that it has been written since."""
+
+Spawn = Callable[[Coroutine[Any, Any, None]], None]
+"""Lets something go on in the background."""
 
 
 class Withdrawal:
@@ -47,12 +52,25 @@ class Withdrawal:
 
         What a step raises otherwise gets out, and then nothing stays ended.
         """
+        await self.end()
+        return await self.write()
+
+    async def end(self) -> None:
+        """End all media of the seats; nothing of it begins again before all is written."""
         live = self._live
         live.halted.update(self._seats)
         for seat_id in self._seats:
             if (seat := live.room.seats.get(seat_id)) and seat.conn:
                 await obey(live.placement.detach(seat.conn))
         await self._following.announce(live)
+
+    async def lift(self) -> None:
+        """Nothing was taken back after all: the seats may have media as before."""
+        self._live.halted.difference_update(self._seats)
+        await self._following.announce(self._live)
+
+    async def write(self) -> bool:
+        """Write, as ``now``."""
         try:
             await self._write()
         except UNWRITABLE:
@@ -60,7 +78,7 @@ class Withdrawal:
                 self._written = self._keep()
             return False
         except Exception:  # it was not theirs to take back
-            live.halted.difference_update(self._seats)
+            self._live.halted.difference_update(self._seats)
             raise
         return True
 
@@ -80,3 +98,19 @@ class Withdrawal:
                 self._written = None
         self._live.halted.difference_update(self._seats)
         await self._following.announce(self._live)
+
+
+@asynccontextmanager
+async def around(endings: Sequence[Withdrawal], spawn: Spawn) -> AsyncIterator[None]:
+    """Media ends before the block, which writes why and commits; then the rooms follow, or go on when it fails."""
+    try:
+        for each in endings:
+            await each.end()
+        yield
+    except BaseException:
+        for each in endings:
+            await each.lift()
+        raise
+    for each in endings:
+        if not await each.write():
+            spawn(each.later())

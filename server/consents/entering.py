@@ -7,10 +7,13 @@ from datetime import UTC, datetime
 from aiohttp import web
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from consent.gate import Answer
 from consent.ledger import account_actor
+from consent.notices import Purpose
 from consent.policy import Action
+from server.cases import service as cases
 from server.cases.tables import Case, CaseClient
-from server.consents import entry
+from server.consents import ending, entry
 from server.consents.forms import NAME_LENGTH, read_entry
 from server.consents.tables import ConsentRow
 from server.consents.views import case_for, client_of
@@ -18,6 +21,7 @@ from server.consents.words import PURPOSES
 from server.http.context import database, rooms, settings
 from server.http.errors import NotFound, Problem
 from server.http.forms import Form
+from server.http.guard import account, require
 from server.http.render import render
 from server.i18n import N_, translator
 
@@ -55,10 +59,16 @@ async def show(request: web.Request) -> web.Response:
 async def enter(request: web.Request) -> web.Response:
     """POST …/consents/new."""
     now, form, _ = datetime.now(UTC), await Form.read(request), translator(request)
-    async with database(request).write() as session:
+    fields = read_entry(form, _, account(request), settings(request).languages, now)
+    async with database(request).read() as session:
+        case = await _case(request, session)
+        client = await client_of(request, session, case)
+        # What is about other people ends when the room follows, a moment after it is written.
+        no = fields is not None and fields.purpose is Purpose.VIDEO and fields.answer is not Answer.GIVEN
+        seats = await ending.seats_about(session, case.id, client.id) if no else set()
+    async with rooms(request).ending(case.id, seats), database(request).write() as session:
         case, signed_in, key = await case_for(request, session, Action.ENTER_CONSENT)
         client = await client_of(request, session, case)
-        fields = read_entry(form, _, signed_in, settings(request).languages, now)
         if fields is None:
             return await _page(request, session, case, client, form)
         try:
@@ -66,22 +76,23 @@ async def enter(request: web.Request) -> web.Response:
         except entry.EntryError as error:
             form.fail(error.field, _(REFUSED[error.code]))
             return await _page(request, session, case, client, form)
-    await rooms(request).case_changed(case.id)
     raise web.HTTPSeeOther(f"/cases/{case.id}/consents?done=entered")
 
 
 async def withdraw(request: web.Request) -> web.Response:
     """POST …/consents/{record_id}/withdraw: the person said so on the telephone, at a visit or on paper."""
     now, form = datetime.now(UTC), await Form.read(request)
-    async with database(request).write() as session:
+    method = form.value("method")
+    async with database(request).read() as session:
+        case = await _case(request, session)
+        seats = await ending.seats_of(session, await record_of(request, session, case))
+    if method not in entry.ENTERED:
+        raise Problem("method_unknown", N_("Choose how the person answered."), status=422)
+    async with rooms(request).ending(case.id, seats), database(request).write() as session:
         case, signed_in, key = await case_for(request, session, Action.ENTER_CONSENT)
         row = await record_of(request, session, case)
-        method = form.value("method")
-        if method not in entry.ENTERED:
-            raise Problem("method_unknown", N_("Choose how the person answered."), status=422)
         witness = form.value("witness").strip()[:NAME_LENGTH] or signed_in.name
         await entry.withdraw(session, key, signed_in, row, method=method, witness=witness, now=now)
-    await rooms(request).case_changed(case.id)
     raise web.HTTPSeeOther(f"/cases/{case.id}/consents?done=withdrawn")
 
 
@@ -92,6 +103,16 @@ async def confirm(request: web.Request) -> web.Response:
         row = await record_of(request, session, case)
         entry.confirm(session, key, row, datetime.now(UTC), actor=account_actor(signed_in.id), by=signed_in.name)
     raise web.HTTPSeeOther(f"/cases/{case.id}/consents/{row.id}")
+
+
+async def _case(request: web.Request, session: AsyncSession) -> Case:
+    """The case of the address, not opened, for whoever may enter answers in it. Raises NotFound or Forbidden."""
+    account(request)
+    case = await cases.find(session, request.match_info["case_id"])
+    if case is None:
+        raise NotFound
+    await require(request, session, Action.ENTER_CONSENT, case.id)
+    return case
 
 
 async def record_of(request: web.Request, session: AsyncSession, case: Case) -> ConsentRow:

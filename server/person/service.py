@@ -22,7 +22,7 @@ from consent.policy import Role
 from server.appointments import links
 from server.cases.service import Doer
 from server.cases.tables import Case, CaseClient
-from server.consents import entry, other_ways, overview, texts
+from server.consents import ending, entry, other_ways, overview, texts
 from server.consents.overview import Overview
 from server.consents.service import VALID_FOR, ConsentError, Given, Proof, checked_signature
 from server.consents.tables import ConsentRow
@@ -88,13 +88,7 @@ def url(base_url: str, link_key: bytes, page: PersonPage) -> str:
 
 async def enter(session: AsyncSession, link_key: bytes, token: str, now: datetime) -> Opened:
     """Open the page by its link, in a writing session. Raises PersonError ``link_unknown`` for anything else."""
-    try:
-        link = links.parse(link_key, token)
-    except links.LinkError as error:
-        raise PersonError("link_unknown") from error
-    page = await session.get(PersonPage, link.seat_id)
-    if page is None or page.off or page.link_version != link.version:
-        raise PersonError("link_unknown")
+    page = await _page(session, link_key, token)
     client = await session.get_one(CaseClient, page.client_id)
     case = await session.get_one(Case, page.case_id)
     reader = Reader(client_actor(client.id), Role.CLIENT, "")
@@ -103,6 +97,15 @@ async def enter(session: AsyncSession, link_key: bytes, token: str, now: datetim
     except (CaseErased, keys.CaseRefused) as error:
         raise PersonError("link_unknown") from error
     return Opened(page, client, case, key)
+
+
+async def ends(session: AsyncSession, link_key: bytes, token: str, record_id: str) -> tuple[str, set[str]]:
+    """The case, and whose media ends in it when this is taken back; opens nothing. Raises PersonError."""
+    page = await _page(session, link_key, token)
+    row = await session.get(ConsentRow, record_id)
+    if row is None or row.client_id != page.client_id:
+        raise PersonError("record_unknown")
+    return page.case_id, await ending.seats_of(session, row)
 
 
 async def look(session: AsyncSession, opened: Opened, now: datetime) -> tuple[Overview, list[Notice]]:
@@ -210,6 +213,18 @@ async def readers(session: AsyncSession, opened: Opened) -> list[Reading]:
         Reading(each.at, each.details.get("by") or "", each.details.get("role"), each.details["purpose"])
         for each in reversed(strangers)
     ]
+
+
+async def _page(session: AsyncSession, link_key: bytes, token: str) -> PersonPage:
+    """The page to which a link leads, if it is open. Raises PersonError ``link_unknown``."""
+    try:
+        link = links.parse(link_key, token)
+    except links.LinkError as error:
+        raise PersonError("link_unknown") from error
+    page = await session.get(PersonPage, link.seat_id)
+    if page is None or page.off or page.link_version != link.version:
+        raise PersonError("link_unknown")
+    return page
 
 
 async def _signed(

@@ -97,10 +97,13 @@ async def _look(request: web.Request, asked: Asked, now: datetime) -> dict[str, 
 
 
 async def _withdraw(request: web.Request, asked: Asked, now: datetime) -> dict[str, Any]:
-    async with database(request).write() as session:
+    """Media ends first in a running meeting; what was taken back is written second."""
+    async with database(request).read() as session:
+        link_key = secrets(request).derive(service.LINK_PURPOSE)
+        case_id, seats = await service.ends(session, link_key, asked.link, _record(asked))
+    async with rooms(request).ending(case_id, seats), database(request).write() as session:
         opened = await _enter(request, session, asked, now)
         await service.withdraw(session, opened, _record(asked), now, proof=asked.proof)
-    await rooms(request).case_changed(opened.case.id)
     return await _look(request, asked, now)
 
 

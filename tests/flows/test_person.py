@@ -10,7 +10,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from aiohttp import web
 from cryptography.hazmat.primitives.asymmetric import ec
+from sqlalchemy import select
 
 from consent import keys
 from consent.database import Database
@@ -18,9 +20,11 @@ from consent.events import Tag
 from consent.policy import Role
 from consent.records import SIGN_LABEL, missing, to_sign
 from server.appointments import links
-from server.consents import other_ways, texts
+from server.appointments.tables import Seat
+from server.consents import ending, other_ways, texts
 from server.consents.service import Given
 from server.devices.signatures import sign, spki
+from server.http.context import SECRETS
 from server.person import service
 from server.person.tables import PersonPage
 from tests.flows.conftest import Person
@@ -103,6 +107,35 @@ async def test_one_tap_stops_and_one_tap_agrees_again(walk: Walk, entries: Entri
     assert given["state"] == "given"
     assert len(page["history"]) == 3
     assert {each.actor for each in await entries(Tag.CONSENT_WITHDRAWN)} == {f"client:{walk.client}"}
+
+
+async def test_whose_media_ends_is_known_before_it_is_written_and_by_nobody_elses_link(
+    walk: Walk, signed_in: SignedIn, app: web.Application, entries: Entries
+) -> None:
+    _, page = await walk.ask()
+    record = page["agreements"][0]["record"]
+    link_key = app[SECRETS].derive(service.LINK_PURPOSE)
+    before = await entries()
+    async with walk.database.read() as session:
+        seats = set(await session.scalars(select(Seat.id).where(Seat.client_id == walk.client)))
+        assert await service.ends(session, link_key, walk.token, record) == (walk.case, seats)
+        assert seats
+        for about, role in ((f"account:{walk.manager.id}", Role.CASE_MANAGER), ("named:0123", None)):
+            found = await ending.seats_about(session, walk.case, walk.client, about)
+            roles = set(await session.scalars(select(Seat.role).where(Seat.id.in_(found))))
+            assert roles == ({role.value} if role else set())
+        assert await ending.seats_about(session, "0" * 16, walk.client) == set()
+        with pytest.raises(service.PersonError, match="record_unknown"):
+            await service.ends(session, link_key, walk.token, "0" * 16)
+    assert await entries() == before
+    assert (await walk.manager.post(f"{walk.page}/close")).status == 303
+    async with walk.database.read() as session:
+        with pytest.raises(service.PersonError, match="link_unknown"):
+            await service.ends(session, link_key, walk.token, record)
+    stranger = await signed_in(Role.CASE_MANAGER)
+    path = f"/cases/{walk.case}/consents/{record}/withdraw"
+    assert (await stranger.post(path, {"method": "telephone"})).status == 403
+    assert await entries(Tag.CONSENT_WITHDRAWN) == []
 
 
 async def test_stopping_twice_is_the_same_as_once_also_from_an_old_tab(walk: Walk, entries: Entries) -> None:

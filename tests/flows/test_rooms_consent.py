@@ -204,3 +204,34 @@ async def test_two_withdrawals_at_once_end_in_one_state(house: House) -> None:
     await client.until(lambda: client.state["you"]["consent"] == "ask")
     await follow(house, AGREED)
     assert await client.code("transport.create", direction="send") is None
+
+
+async def test_what_is_taken_back_on_a_page_ends_media_before_it_is_written(house: House) -> None:
+    manager, client = await together(house)
+    await publish(client, 1)
+    await manager.until(lambda: len(manager.state["producers"]) == 1)
+    async with house.rooms.ending(plan().case_id, {CLIENT}):
+        await manager.until(lambda: manager.state["producers"] == [])
+        assert await refusals(client) == {"consent_missing"}
+        says(house, TAKEN_BACK)
+    await manager.until_other(CLIENT, consent="ask", took_back=True)
+    assert await refusals(client) == {"consent_missing"}
+
+
+async def test_what_could_not_be_taken_back_on_a_page_goes_on(house: House) -> None:
+    _, client = await together(house)
+
+    async def refused() -> None:
+        async with house.rooms.ending(plan().case_id, {CLIENT}):
+            assert await client.code("media.capabilities") == "consent_missing"
+            raise LookupError("not theirs")
+
+    with pytest.raises(LookupError, match="not theirs"):
+        await refused()
+    assert await client.code("media.capabilities") is None
+
+
+async def test_what_ends_in_one_case_ends_nothing_in_another(house: House) -> None:
+    _, client = await together(house)
+    async with house.rooms.ending("another case", {CLIENT}):
+        assert await client.code("media.capabilities") is None
