@@ -16,6 +16,9 @@ from .parsing import ParseError
 from .quality import SentReports, Watch
 from .streams import Consumer, Link
 
+MUCH_LOST = 10
+"""Of 256 packets: more than radio loses by chance, as much as a line does that cannot carry what is sent."""
+
 _SECOND = 1
 _TIMESTAMP = slice(4, 8)
 
@@ -64,6 +67,8 @@ class Repair:
         for block in report.blocks:
             consumer = link.by_outgoing_ssrc.get(block.ssrc)
             if consumer is not None:
+                if block.fraction_lost >= MUCH_LOST:
+                    link.lossy_at = now
                 trip = self.sent_reports.round_trip(block, now)
                 watch.reported(block, consumer.producer.incoming.clock_rate, trip, self._counters)
 

@@ -15,6 +15,9 @@ INTERVAL = 0.2
 """Seconds between two looks at a subscriber without a new estimate."""
 HOLD_AFTER = 3.0
 """Seconds for which a stream must not have fitted before it is held: one bad moment takes nobody's face away."""
+LOSS_COUNTS = 3.0
+"""Seconds for which reported loss bears an estimate out. A browser that is short of time estimates as low as one on a
+weak line, but loses nothing; a line that is too weak does lose."""
 RISE_AFTER = 1.0
 """Seconds between two steps up of one consumer, so that the estimate can answer to the first."""
 
@@ -107,7 +110,8 @@ class Steering:
         """Hold a consumer that has not fitted for long enough; until then return the place of its smallest layer."""
         if consumer.lacking_since is None:
             consumer.lacking_since = now
-        if not consumer.held and now - consumer.lacking_since < HOLD_AFTER:
+        losing = now - consumer.link.lossy_at <= LOSS_COUNTS
+        if not consumer.held and not (losing and now - consumer.lacking_since >= HOLD_AFTER):
             active = [each.place for each in consumer.producer.layers if each.active(now)]
             return min(active, default=0)
         consumer.stop()

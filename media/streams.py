@@ -190,6 +190,8 @@ class Link:
     available_bps: int | None = None
     sight: bool = False
     """Whether whoever receives here signs or reads lips."""
+    lossy_at: float = float("-inf")
+    """When its receiver last reported that much was lost, in the router's seconds."""
 
     def take_mid(self) -> str:
         """Return a mid that this transport never had before."""

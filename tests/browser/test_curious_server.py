@@ -299,7 +299,7 @@ async def test_no_key_and_no_message_that_it_ever_held_opens_a_frame(
     bag.add(os.urandom(7) + secret + os.urandom(7))
     assert opens(bag, newest) == dict.fromkeys(newest, secret)
     shares = [opened(stream, secret) / stream.seen for stream in tap.streams(mark) if stream.seen >= VIDEO]
-    assert len(shares) == 4
+    assert len(shares) >= 4
     assert all(share >= 0.95 for share in shares), shares
     await client.leave()
     await process.close()
@@ -345,5 +345,6 @@ async def test_even_a_browser_that_lies_about_its_transforms_sends_nothing_of_th
     assert len(await _flows(tap, 1)) >= 1
     found = findings(tap.streams())
     assert all(each.revealed == 0 for each in found.values()), found
-    # In Chromium nothing has left in the clear; in Firefox black and silence.
-    assert any(each.unsealed > PHRASE for each in found.values()) == (browser == "firefox"), found
+    # In Chromium nothing has left in the clear; in Firefox some black and silence, until the call stops itself.
+    if browser == "chromium":
+        assert all(each.unsealed <= PHRASE for each in found.values()), found

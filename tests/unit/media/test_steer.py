@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from media import ortc, rtp
+from media import ortc, rtcp, rtp
 from media.router import Router
 from media.steer import HOLD_AFTER
 from tests.support.forwarded import Apart
@@ -31,6 +31,8 @@ class Network:
         self.sources = sources()
         self.frames = 0
         self.capacity_bps = 2_000_000.0
+        self.drops = True
+        """Whether what does not fit is lost; a browser that is short of time estimates low and loses nothing."""
         self.estimate_bps = 200_000.0
         self.router.open_link("up", "ann", "send")
         self.router.open_link("down", "bob", "recv")
@@ -94,6 +96,12 @@ class Network:
             self.estimate_bps = 0.85 * passed
         else:
             self.estimate_bps = min(1.08 * self.estimate_bps + 1000, 1.5 * passed + 10_000)
+        if sent_bps > self.capacity_bps and self.drops:
+            lost = int(256 * (1 - self.capacity_bps / sent_bps))
+            for consumer in self.consumers.values():
+                ssrc = self.router._consumers[consumer].ssrc
+                block = rtcp.ReportBlock(ssrc, lost, 0, 0, 0, 0, 0)
+                self.router.on_rtcp("down", rtcp.build_receiver_report(1, [block]), self.now)
         exponent = max(0, int(self.estimate_bps).bit_length() - 18)
         value = (exponent << 18) | int(self.estimate_bps) >> exponent
         packet = b"\x8f\xce\0\5\0\0\0\1\0\0\0\0REMB\1" + value.to_bytes(3, "big") + b"\0\0\0\1"
@@ -139,6 +147,16 @@ def test_on_a_line_for_sound_alone_the_picture_is_held_with_a_notice_and_comes_b
     network.run(60)
     assert network.layers[-1] is not None
     assert network.notices[-1] == (picture, False)
+
+
+def test_an_estimate_alone_takes_nobodys_face_away() -> None:
+    network = Network()
+    network.drops = False
+    network.run(10)
+    network.capacity_bps = 100_000
+    network.run(20)
+    assert network.layers[-1] == 0
+    assert network.notices == []
 
 
 def test_for_who_signs_the_sound_is_held_instead() -> None:

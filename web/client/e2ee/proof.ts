@@ -3,13 +3,14 @@
 
 import { random, toBase64url } from "./bytes";
 import { issueCertificate, type Trust } from "./credential";
-import { attachmentPath, CallCrypto, type AttachmentPath, type Counts, type Oneself, type Outgoing } from "./crypto";
+import { attachmentPath, CallCrypto, NotAttached } from "./crypto";
+import type { AttachmentPath, Counts, Oneself, Outgoing } from "./crypto";
 import { makeDevice } from "./device";
 import { ECDSA, exportSpki, fingerprint } from "./signatures";
 import { probeCurves, type CurveSource } from "./start";
 import { browserFigure } from "./watchdog";
 
-/** `no_access`: no way to encoded frames. `leaks`: a packet left without a key. `silent`: nothing arrived with one,
+/** `no_access`: no way to encoded frames. `leaks`: a packet left without a key, or would have, past a transform that was not taken. `silent`: nothing arrived with one,
  * in time.
  * `failed`: something in between did not work at all. */
 export type ProofFailure = "no_access" | "leaks" | "silent" | "failed";
@@ -52,7 +53,7 @@ export async function proveEncryption(signal: AbortSignal): Promise<Proof> {
     });
     return { ok: true, path, curves };
   } catch (error) {
-    const reason = error instanceof Leak ? "leaks" : signal.aborted ? "silent" : "failed";
+    const reason = error instanceof Leak || error instanceof NotAttached ? "leaks" : signal.aborted ? "silent" : "failed";
     return { ok: false, reason, detail: String(error) };
   } finally {
     for (const end of endings.reverse()) end();
