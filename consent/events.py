@@ -111,6 +111,7 @@ class Tag(StrEnum):
     DANGER_FLAGGED = "consent:suitability:danger_flagged"
     REPRESENTATION_ADDED = "consent:representation:added"
     REPRESENTATION_ENDED = "consent:representation:ended"
+    REPRESENTATION_LINKED = "consent:representation:linked"
     OTHER_WAY_OPENED = "consent:other_way:opened"
     OTHER_WAY_PLANNED = "consent:other_way:planned"
     OTHER_WAY_DONE = "consent:other_way:done"

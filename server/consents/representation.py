@@ -92,9 +92,15 @@ async def end(session: AsyncSession, key: CaseKey, doer: Doer, row: Representati
     _note(session, doer, row, Tag.REPRESENTATION_ENDED, now)
 
 
-async def link_seat(session: AsyncSession, row: RepresentationRow, seat: Seat) -> None:
-    """What this representative's invitation answers is, from now on, said by this document."""
+async def link_seat(
+    session: AsyncSession, key: CaseKey, doer: Doer, row: RepresentationRow, seat: Seat, *, now: datetime
+) -> None:
+    """What this representative's invitation answers is, from now on, said by this document; twice is as once."""
     known = await session.get(RepresentativeSeat, seat.id)
+    if known is not None and known.representation_id == row.id:
+        return
+    key.unlock(row)
+    _note(session, doer, row, Tag.REPRESENTATION_LINKED, now, seat=seat.id)
     if known is None:
         session.add(RepresentativeSeat(seat_id=seat.id, representation_id=row.id))
     else:
@@ -162,7 +168,7 @@ def _type(data: bytes) -> str:
     return found
 
 
-def _note(session: AsyncSession, doer: Doer, row: RepresentationRow, tag: Tag, now: datetime) -> None:
+def _note(session: AsyncSession, doer: Doer, row: RepresentationRow, tag: Tag, now: datetime, **more: str) -> None:
     append(
         session,
         tag,
@@ -176,5 +182,6 @@ def _note(session: AsyncSession, doer: Doer, row: RepresentationRow, tag: Tag, n
             "name": row.name,
             "valid_until": row.valid_until.isoformat(),
             "by": doer.name,
+            **more,
         },
     )

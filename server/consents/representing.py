@@ -83,7 +83,7 @@ async def link_seat(request: web.Request) -> web.Response:
     """POST …/seat with ``seat``: this invitation of a representative is this document's person."""
     form = await Form.read(request)
     async with database(request).write() as session:
-        case, _, _ = await case_for(request, session, Action.ENTER_CONSENT)
+        case, signed_in, key = await case_for(request, session, Action.ENTER_CONSENT)
         row = await _row(request, session, case)
         seat = await session.get(Seat, form.value("seat"))
         appointment = await session.get(Appointment, seat.appointment_id) if seat else None
@@ -91,7 +91,7 @@ async def link_seat(request: web.Request) -> web.Response:
             raise NotFound
         if seat.role != Role.REPRESENTATIVE.value:
             raise NotFound
-        await representation.link_seat(session, row, seat)
+        await representation.link_seat(session, key, signed_in, row, seat, now=datetime.now(UTC))
     await rooms(request).case_changed(case.id)
     raise web.HTTPSeeOther(f"/cases/{case.id}/consents?done=linked")
 

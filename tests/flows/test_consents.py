@@ -320,7 +320,9 @@ async def test_an_expired_guardian_alarms_and_offers_another_way(walk: Walk) -> 
     assert "the guardian&#39;s document has expired" in today or "the guardian's document has expired" in today
 
 
-async def test_a_representatives_invitation_speaks_for_the_document_once_it_is_said_whose_it_is(walk: Walk) -> None:
+async def test_a_representatives_invitation_speaks_for_the_document_once_it_is_said_whose_it_is(
+    walk: Walk, entries: Entries
+) -> None:
     now = datetime.now(UTC)
     async with walk.database.write() as session:
         case = await session.get_one(Case, walk.case)
@@ -341,7 +343,11 @@ async def test_a_representatives_invitation_speaks_for_the_document_once_it_is_s
     path = f"{walk.page}/representations/{paper}/seat"
     assert (await walk.manager.post(path, {"seat": other})).status == 404
     assert (await walk.manager.post(path, {"seat": UNKNOWN})).status == 404
-    assert (await walk.manager.post(path, {"seat": seat})).status == 303
+    for _ in range(2):
+        assert (await walk.manager.post(path, {"seat": seat})).status == 303
+    (linked,) = await entries(Tag.REPRESENTATION_LINKED)
+    assert (linked.details["representation"], linked.details["seat"]) == (paper, seat)
+    assert linked.actor == f"account:{walk.manager.id}"
     async with walk.database.write() as session:
         key = await keys.open_case(session, keys.SYSTEM, walk.case, keys.Purpose.SYSTEM)
         client = await casework.seat_of(session, await session.get_one(type(appointment), appointment.id), Role.CLIENT)

@@ -69,7 +69,7 @@ async def family(desk: Desk, database: Database) -> Family:
             ),
             now,
         )
-        await representation.link_seat(session, paper, guardian)
+        await representation.link_seat(session, key, desk.manager, paper, guardian, now=now)
         made = [links.make(desk.keys.link, seat.id, 1) for seat in (client, guardian)]
         return Family(desk, made[0], made[1], paper.id, case.id)
 
