@@ -57,7 +57,7 @@ async def show(request: web.Request) -> web.Response:
     token = request.app[SETTINGS].metrics_token.get_secret_value()
     if token:
         given = request.headers.get("Authorization", "")
-        if not hmac.compare_digest(given.encode(), f"Bearer {token}".encode()):
+        if not hmac.compare_digest(given.encode(errors="surrogateescape"), f"Bearer {token}".encode()):
             raise Forbidden
     elif not is_loopback(client_address(request)) or (
         # A proxy on this machine also comes from loopback: without a token nothing tells it from Prometheus.

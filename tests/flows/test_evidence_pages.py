@@ -212,8 +212,6 @@ async def test_a_copy_as_tiles_can_be_checked_anywhere(
         answer = await client.get(f"/ledger/{tile.path}", headers=token)
         assert await answer.read() == (folder / tile.path).read_bytes()
     assert (await client.get("/ledger/checkpoint")).status == 403
-    odd = {"Authorization": "Bearer \udcff\udcfe"}  # bytes that are no text, as aiohttp reads them
-    assert (await client.get("/ledger/checkpoint", headers=odd)).status == 403
     assert (await client.get(f"/ledger/{Tile(0, 0).path}", headers={"Authorization": "Bearer x"})).status == 403
     for path in ("tile/0/999", "tile/0/000.p/999", "tile/entries/x000/000", "tile/9/000", "tile/entries/002.p/250"):
         assert (await client.get(f"/ledger/{path}", headers=token)).status == 404

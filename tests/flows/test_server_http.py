@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 from collections.abc import Awaitable, Callable
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
+from pydantic import SecretStr
 
 from consent.database import Database
 from consent.policy import Role
@@ -192,12 +194,20 @@ async def test_metrics_are_for_loopback_and_name_nobody(client: Client, signed_i
 class TestWithToken:
     @pytest.fixture
     def settings(self, settings: Settings) -> Settings:
-        return settings.model_copy(update={"metrics_token": type(settings.metrics_token)("hush")})
+        return settings.model_copy(update=dict.fromkeys(("metrics_token", "ledger_token"), SecretStr("hush")))
 
     async def test_metrics_are_for_whoever_has_the_token(self, client: Client) -> None:
         assert (await client.get("/metrics")).status == 403
         assert (await client.get("/metrics", headers={"Authorization": "Bearer nope"})).status == 403
         assert (await client.get("/metrics", headers={"Authorization": "Bearer hush"})).status == 200
+
+    @pytest.mark.parametrize("path", ["/metrics", "/ledger/checkpoint"])
+    async def test_bytes_that_are_no_text_are_no_token(self, client: Client, path: str) -> None:
+        reader, writer = await asyncio.open_connection(client.host, client.port)
+        head = f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: Bearer "
+        writer.write(head.encode() + b"\xff\xfe\r\n\r\n")  # which our own client cannot send
+        assert (await reader.readline()).startswith(b"HTTP/1.1 403")
+        writer.close()
 
 
 class TestBehindProxies:
