@@ -25,11 +25,14 @@ ENCRYPTION = "poruch.encryption()"
 A_SECOND = 20
 """So many pictures a camera makes in one."""
 # What has gone out, and what has come in, of pictures; one that a tired machine has dropped for being late has come.
+# A camera sends each picture in several sizes, of which a receiver gets one.
 SENT = """(async () => {
   let sent = 0;
-  for (const connection of witness.connections.filter(one => one.connectionState === 'connected'))
-    for (const line of (await connection.getStats()).values())
-      if (line.type === 'outbound-rtp' && line.kind === 'video') sent += line.framesSent ?? 0;
+  for (const connection of witness.connections.filter(one => one.connectionState === 'connected')) {
+    const lines = [...(await connection.getStats()).values()];
+    const sizes = lines.filter(({ type, kind }) => type === 'outbound-rtp' && kind === 'video');
+    sent += Math.max(0, ...sizes.map(({ framesSent }) => framesSent ?? 0));
+  }
   return sent;
 })()"""
 COME = """(async () => {
