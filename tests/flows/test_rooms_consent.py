@@ -27,7 +27,7 @@ ENTERING = {"with_helper": None, "abilities": {"audio": True, "video": True}}
 
 @pytest.fixture
 async def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[House]:
-    monkeypatch.setattr(databases, "BUSY_TIMEOUT_S", 0)
+    monkeypatch.setattr(databases, "BUSY_TIMEOUT_S", 1)  # long enough for two writers, short for one that is shut out
     monkeypatch.setattr(withdrawal, "RETRY_S", 0.02)
     database, pool = Database.in_file(tmp_path / "rooms.sqlite3"), MediaPool(MEDIA)
     house = House(database, pool)
