@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import sqlite3
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -21,6 +22,10 @@ from consent.keyring import FOLDER, KEYRING, WRITING, Keyring, data_key_now
 from consent.keys import BELONGS, Belongs
 
 BUSY_TIMEOUT_S = 5
+CHECKPOINTS = 3
+"""How often the log is asked to go, each time as long as the timeout."""
+
+log = logging.getLogger("poruch.database")
 
 
 class DatabaseBusy(Exception):
@@ -85,7 +90,12 @@ class Database:
     async def forget_traces(self) -> None:
         """Write over what was deleted (SQLite): after an erasure no page or log of the file holds the key any more."""
         if self._sqlite:
-            await asyncio.to_thread(_run_alone, str(self.engine.url.database), "PRAGMA wal_checkpoint(TRUNCATE)")
+            for _ in range(CHECKPOINTS):
+                if await asyncio.to_thread(
+                    _run_alone, str(self.engine.url.database), "PRAGMA wal_checkpoint(TRUNCATE)"
+                ):
+                    return
+            log.warning("somebody reads all the time: what was deleted leaves the log with a later purge")
 
     async def compact(self) -> None:
         """Write the file anew without what was deleted (SQLite); PostgreSQL's VACUUM FULL is its administrator's."""
@@ -107,10 +117,12 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
     cursor.close()
 
 
-def _run_alone(path: str, statement: str) -> None:
+def _run_alone(path: str, statement: str) -> bool:
+    """Whether it was done: a checkpoint that others are in the way of says so in its first column."""
     connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None)
     try:
-        connection.execute(statement)
+        row = connection.execute(statement).fetchone()
+        return row is None or row[0] == 0
     except sqlite3.OperationalError as error:
         raise DatabaseBusy from error
     finally:

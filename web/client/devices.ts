@@ -148,9 +148,19 @@ export class Devices extends Store<DeviceState> {
       if (this.#microphoneWanted !== undefined && isTaken(microphone)) {
         await this.#reopenMicrophone(this.#microphoneWanted);
       }
-      if (this.#cameraWanted && isTaken(camera)) await this.openCamera(this.#cameraWanted).catch(() => undefined);
+      if (this.#cameraWanted && (camera === null || isTaken(camera))) await this.#reopenCamera(this.#cameraWanted);
     } finally {
       this.#reviving = false;
+    }
+  }
+
+  /** Still wanted when it cannot be had now: another program may let go of it, and the next occasion finds it. */
+  async #reopenCamera(wanted: { deviceId: string | null; facing: Facing }): Promise<void> {
+    try {
+      await this.openCamera(wanted);
+    } catch {
+      this.#cameraWanted = wanted;
+      setTimeout(() => void this.revive(), AGAIN_MS);
     }
   }
 
@@ -177,6 +187,9 @@ export class Devices extends Store<DeviceState> {
     });
   }
 }
+
+/** After so long a camera that could not be had is asked for again. */
+const AGAIN_MS = 2000;
 
 /** Whether this device can encode a large picture in three sizes without getting hot. */
 const STRONG = navigator.hardwareConcurrency >= 4;
