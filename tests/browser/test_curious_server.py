@@ -235,7 +235,10 @@ async def test_with_encryption_it_never_sees_or_hears_anything(
 
     found = findings(tap.streams())
     assert len(found) >= 6
-    assert all((each.decoded, each.unsealed) == (0, 0) for each in found.values()), found
+    # Every frame carries the number of its seal, and none shows or says anything. A decoder that makes nothing of noise
+    # may show black instead, so what it gives out counts by what is in it.
+    assert all((each.revealed, each.unsealed) == (0, 0) for each in found.values()), found
+    assert all(each.decoded <= 0.02 * each.seen for each in found.values()), found
 
 
 def _held(demo: Demo, heard: Path) -> Bag:

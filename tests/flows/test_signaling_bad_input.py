@@ -115,6 +115,8 @@ async def test_it_refuses_every_event_that_has_no_place_yet(house: House) -> Non
         **{f"producer.{verb}": {"producerId": "p"} for verb in ("pause", "resume", "close")},
         "consumer.create": {"producerId": "p"},
         **{f"consumer.{verb}": {"consumerId": "c"} for verb in ("pause", "resume", "close")},
+        "consumer.prefer": {"consumerId": "c", "height": 1, "rank": "grid"},
+        "media.need": {"sight": True},
         **{f"host.{verb}": {"seat": MANAGER} for verb in ("admit", "decline", "mute", "remove")},
         "host.helper": {"seat": MANAGER, "with_helper": True},
         "host.lock": {"locked": True},
