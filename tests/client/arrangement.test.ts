@@ -15,6 +15,10 @@ const person = (seat: string, phase: PersonPhase, since: string | null): Person 
   knock_since: null,
   muted_by_host: false,
   abilities: { audio: true, video: true },
+  consent: null,
+  took_back: false,
+  stopped: [],
+  waits_for: [],
 });
 
 describe("the tiles", () => {

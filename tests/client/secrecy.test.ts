@@ -36,6 +36,10 @@ const person = (seat: string, phase: Person["phase"]): Person => ({
   knock_since: null,
   muted_by_host: false,
   abilities: { audio: true, video: true },
+  consent: null,
+  took_back: false,
+  stopped: [],
+  waits_for: [],
 });
 
 const snapshot = (...people: Person[]): Snapshot => ({ you: { seat: "me" }, people }) as unknown as Snapshot;
