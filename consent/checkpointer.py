@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -103,10 +103,14 @@ class Checkpointer:
         return Signer(origin_of(log_id), self.seed) if log_id else None
 
     async def make(self, now: datetime) -> Checkpoint | None:
-        """Sign what is new; None when nothing is, or another process holds the lease. Raises LedgerProblem."""
+        """Sign what is new; None when nothing is, or another process holds the lease. Raises LedgerProblem.
+
+        Whoever does not hold the lease looks all the same: a log that was put back is noticed at the first start.
+        """
         signer = await self.signer()
-        if signer is None or not await self._lease(now):
+        if signer is None:
             return None
+        ours = await self._lease(now)
         kept = self.outside.load(signer.verifier)
         async with self.database.read() as session:
             tree, signed_size = await self._grown(session, signer, kept)
@@ -114,11 +118,19 @@ class Checkpointer:
             if tree.size == size and signed_size == size:
                 return None
             await self._check_growth(session, kept, tree)
+            if not ours:
+                return None
             fresh = signer.sign(Checkpoint(signer.verifier.name, tree.size, tree.root()))
             nodes = await full_nodes(session, signed_size, tree.size)
         await self._store(fresh, nodes, now)
         self.outside.save(Kept(fresh, tree))
         return fresh
+
+    async def release(self, *, whosever: bool = False) -> None:
+        """Let the next process sign at once; ``whosever`` when no process can be left that holds the lease."""
+        async with self.database.write() as session:
+            held = delete(LedgerJob)
+            await session.execute(held if whosever else held.where(LedgerJob.holder == self.holder))
 
     async def audit(self) -> int:
         """Read every row again and build the whole tree; returns its size. Raises LedgerProblem."""

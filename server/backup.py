@@ -18,6 +18,8 @@ from pathlib import Path
 from sqlalchemy.engine import make_url
 
 from server import __version__, secrets
+from server.evidence.job import FOLDER as LEDGER_FOLDER
+from server.evidence.job import LAST_CHECKPOINT
 from server.locking import FILE_NAME as LOCK_NAME
 from server.locking import only_server
 from server.settings import Settings
@@ -63,12 +65,14 @@ def backup(settings: Settings, target: Path, now: datetime | None = None) -> Pat
 def restore(settings: Settings, source: Path, *, force: bool = False) -> None:
     """Put a backup into the data directory. Raises BackupError when it is damaged or the directory is in use.
 
-    What was there before is kept beside it under a name that begins with ``before-restore-``.
+    What was there before is kept beside it under a name that begins with ``before-restore-``. The key files and the
+    folder of the ledger stay: by its last checkpoint the server sees for itself that it was put back.
     """
     place = _database_file(settings)
     with only_server(settings.data_dir), _folder_in(settings.data_dir, ".restore-") as folder:
         _unpack(source, folder)
-        stays = {LOCK_NAME, folder.name, settings.keys_folder.name}  # keys are brought back apart, by hand
+        # Keys are brought back apart, by hand.
+        stays = {LOCK_NAME, folder.name, settings.keys_folder.name, LEDGER_FOLDER}
         old = [each for each in settings.data_dir.iterdir() if each.name not in stays]
         if old and not force:
             raise BackupError(
@@ -82,6 +86,11 @@ def restore(settings: Settings, source: Path, *, force: bool = False) -> None:
                     each.replace(aside / each.name)
         (folder / secrets.FILE_NAME).replace(settings.data_dir / secrets.FILE_NAME)
         (folder / DATABASE_NAME).replace(place)
+
+
+def signed_before(settings: Settings) -> bool:
+    """Whether this data directory remembers what its ledger signed last."""
+    return (settings.data_dir / LEDGER_FOLDER / LAST_CHECKPOINT).is_file()
 
 
 def missing_keys(settings: Settings) -> list[str]:

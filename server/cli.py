@@ -167,6 +167,11 @@ def _restore(arguments: argparse.Namespace) -> int:
     settings = load()
     backup.restore(settings, arguments.file, force=arguments.force)
     print(f"Restored into {settings.data_dir}. Run: poruch migrate")
+    if backup.signed_before(settings):
+        print(
+            "The ledger's last checkpoint was kept. If the backup is older, the server says that entries are lost and "
+            'signs nothing,\nuntil you have written down why: poruch ledger-resume --reason "…"'
+        )
     for name in backup.missing_keys(settings):
         print(f"Its data is sealed under {name}: put that file into {settings.keys_folder} first.")
     return 0

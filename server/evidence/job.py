@@ -30,7 +30,8 @@ Ended = Callable[[AsyncSession, str, datetime], Awaitable[None]]
 
 EVERY_S = 60
 KEY_PURPOSE = "ledger"
-FOLDER = "ledger"
+FOLDER, LAST_CHECKPOINT = "ledger", "last-checkpoint"
+"""In the data directory, outside the database: what was signed last, so that a database put back is noticed."""
 
 log = logging.getLogger("poruch.evidence")
 
@@ -82,6 +83,8 @@ class LedgerJob:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
         await self.now(ask=False)
+        with contextlib.suppress(DatabaseBusy, OperationalError):
+            await self.checkpointer.release()
 
     async def now(self, *, ask: bool = True) -> Checkpoint | None:
         """Sign what is new right now, and let the witnesses see it; returns the new checkpoint if there is one."""
@@ -144,7 +147,7 @@ def compose(app: web.Application) -> LedgerJob:
     checkpointer = Checkpointer(
         app[DATABASE],
         app[SECRETS].derive(KEY_PURPOSE),
-        Outside(settings.data_dir / FOLDER / "last-checkpoint"),
+        Outside(settings.data_dir / FOLDER / LAST_CHECKPOINT),
         secrets.token_hex(16),
     )
     app[LEDGER_JOB] = LedgerJob(checkpointer, [Place.read(each) for each in settings.witnesses])

@@ -5,8 +5,10 @@ from __future__ import annotations
 import argparse
 import asyncio
 import logging
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from aiohttp import web
 
@@ -18,7 +20,7 @@ from consent.verify import EXIT
 from consent.witness import LONGEST_REQUEST, SIZE_TYPE, Witness, WitnessError
 from server import logs, secrets, serving
 from server.evidence.copying import copy_into
-from server.evidence.job import FOLDER, KEY_PURPOSE
+from server.evidence.job import FOLDER, KEY_PURPOSE, LAST_CHECKPOINT
 from server.locking import only_server
 from server.opening import open_database
 from server.settings import Settings, SettingsError, load
@@ -59,7 +61,7 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
 def checkpointer_of(settings: Settings, holder: str = "command line") -> Checkpointer:
     """What signs for the installation of these settings."""
     seed = secrets.load(settings.data_dir).derive(KEY_PURPOSE)
-    outside = Outside(settings.data_dir / FOLDER / "last-checkpoint")
+    outside = Outside(settings.data_dir / FOLDER / LAST_CHECKPOINT)
     return Checkpointer(open_database(settings), seed, outside, holder)
 
 
@@ -158,28 +160,49 @@ def _audit(_arguments: argparse.Namespace) -> int:
 
 def _resume(arguments: argparse.Namespace) -> int:
     settings = load()
-
-    async def resumed() -> str:
-        checkpointer = checkpointer_of(settings)
-        outside, database = checkpointer.outside, checkpointer.database
-        try:
-            signer = await checkpointer.signer()
-            kept = outside.load(signer.verifier) if signer else None
-            if kept is None:
-                return "There is no earlier checkpoint: nothing stands in the way of signing."
-            aside = outside.path.with_name(f"refused-{datetime.now(UTC):%Y%m%d-%H%M%S}")
-            details = {"lost_size": kept.tree.size, "lost_root": kept.tree.root().hex(), "reason": arguments.reason}
-            async with database.write() as session:
-                ledger.append(session, Tag.CHECKS_RESUMED, actor=ledger.SYSTEM, details=details)
-            outside.path.replace(aside)
-            made = await checkpointer.make(datetime.now(UTC))
-        finally:
-            await database.close()
-        return (
-            f"Signed again from {made.size if made else 0} entries on. The checkpoint of before is kept as {aside}.\n"
-            "Witnesses will refuse this log as a fork, and rightly: tell them what happened, with that file."
-        )
-
     with only_server(settings.data_dir):
-        print(asyncio.run(resumed()))
+        try:
+            print(asyncio.run(_resumed(settings, arguments.reason)))
+        except LedgerProblem as problem:
+            print(
+                f"BROKEN: {problem}.\nThis is in the database itself: restore a backup from before it. Nothing changed."
+            )
+            return EXIT[problem.wrong]
     return 0
+
+
+async def _resumed(settings: Settings, reason: str) -> str:
+    """Let the log begin again where the database is; raises LedgerProblem when the database does not fit itself."""
+    checkpointer = checkpointer_of(settings)
+    outside, database = checkpointer.outside, checkpointer.database
+    fresh = outside.path.with_name(f"refused-{datetime.now(UTC):%Y%m%d-%H%M%S-%f}")
+    try:
+        await checkpointer.release(whosever=True)  # no server runs on this directory
+        try:
+            await checkpointer.make(datetime.now(UTC))
+        except LedgerProblem as problem:
+            await replace(checkpointer, outside=Outside(fresh)).audit()
+            details = {"problem": problem.wrong.value, "reason": reason, **await _lost(checkpointer)}
+        else:
+            return "The ledger is the one that was signed: nothing stands in the way of signing. Nothing changed."
+        async with database.write() as session:
+            ledger.append(session, Tag.CHECKS_RESUMED, actor=ledger.SYSTEM, details=details)
+        outside.path.replace(fresh)
+        made = await checkpointer.make(datetime.now(UTC))
+    finally:
+        await checkpointer.release()
+        await database.close()
+    return (
+        f"Signed again from {made.size if made else 0} entries on. The checkpoint of before is kept as {fresh}.\n"
+        "Witnesses will refuse this log as a fork, and rightly: tell them what happened, with that file."
+    )
+
+
+async def _lost(checkpointer: Checkpointer) -> dict[str, Any]:
+    """What the checkpoint outside the database stood for; nothing when it is not even this log's."""
+    signer = await checkpointer.signer()
+    try:
+        kept = checkpointer.outside.load(signer.verifier) if signer else None
+    except LedgerProblem:
+        return {}
+    return {"lost_size": kept.tree.size, "lost_root": kept.tree.root().hex()} if kept else {}
