@@ -75,6 +75,7 @@ class Action(StrEnum):
     ADMIT_INSPECTOR = "admit_inspector"  # name cases to an inspector, for a time
     # the meeting
     JOIN_MEETING = "join_meeting"
+    SHARE_SCREEN = "share_screen"  # what one sees on one's own screen may show other people's cases, or one's own life
     ADMIT = "admit"
     MUTE_OTHERS = "mute_others"
     REMOVE = "remove"
@@ -117,7 +118,7 @@ _IN_MEETING = (
 
 def _specialist() -> dict[Action, Reach]:
     reads = (Action.LIST_CASES, Action.READ_CASE, Action.READ_RECORD, Action.READ_CONSENT)
-    writes = (Action.WRITE_NOTES, Action.ENTER_CONTACT, Action.JOIN_MEETING)
+    writes = (Action.WRITE_NOTES, Action.ENTER_CONTACT, Action.JOIN_MEETING, Action.SHARE_SCREEN)
     return dict.fromkeys((*reads, *writes, *_IN_MEETING), _T) | {Action.READ_FEEDBACK: _O, Action.BREAK_GLASS: _E}
 
 
@@ -145,7 +146,12 @@ TABLE: Mapping[Role, Mapping[Action, Reach]] = {
     Role.PSYCHOLOGIST: _specialist(),
     Role.LAWYER: _specialist(),
     Role.REHABILITATION: _specialist(),
-    Role.INTERPRETER: {Action.LIST_CASES: _T, Action.JOIN_MEETING: _T, Action.READ_FEEDBACK: _O},
+    Role.INTERPRETER: {
+        Action.LIST_CASES: _T,
+        Action.JOIN_MEETING: _T,
+        Action.SHARE_SCREEN: _T,
+        Action.READ_FEEDBACK: _O,
+    },
     Role.AGENCY_GUEST: {Action.JOIN_MEETING: _T},
     Role.INSPECTOR: dict.fromkeys(_NAMED_TO_INSPECTOR, _N),
     Role.SUPERVISOR: _supervisor(),

@@ -18,6 +18,7 @@ Json = dict[str, Any]
 
 MAX_PRODUCERS = 4
 MICROPHONE = "microphone"
+SCREEN = "screen"
 _CODES = {
     **{code: code for code in ("bad_parameters", "unknown_transport", "unknown_producer", "unknown_consumer")},
     **dict.fromkeys(("bad_message", "wrong_direction", "already_consumed", "limit_reached"), "bad_parameters"),

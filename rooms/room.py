@@ -220,6 +220,11 @@ class Room:
         self.locked = locked
         return [Record(Tag.LOCKED if locked else Tag.UNLOCKED, now, actor)]
 
+    def show_screen(self, conn: str) -> list[Effect]:
+        """A person begins to show their screen; nobody asks more of the room for it. Raises RoomError forbidden."""
+        self._actor(conn, Action.SHARE_SCREEN)
+        return []
+
     def end(self, conn: str, now: datetime) -> list[Effect]:
         """End the meeting for all. Raises RoomError forbidden."""
         return self.finish(self._actor(conn, Action.END_MEETING), now)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from rooms.placement import MICROPHONE
+from rooms.placement import MICROPHONE, SCREEN
 from rooms.seat import Abilities, Arrival
 from rooms.service import Rooms
 from signaling import messages
@@ -80,6 +80,8 @@ async def _restart_ice(rooms: Rooms, caller: Caller, message: messages.Transport
 
 async def _create_producer(rooms: Rooms, caller: Caller, message: messages.ProducerCreate) -> Reply:
     placement, _ = rooms.stage(caller.conn, making=True)
+    if message.source == SCREEN:
+        await rooms.act(caller.conn, lambda room, _now: room.show_screen(caller.conn))
     silenced = message.source == MICROPHONE and rooms.muted(caller.conn)
     made = await placement.create_producer(
         caller.conn,

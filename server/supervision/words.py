@@ -93,6 +93,7 @@ ACTIONS: Mapping[Action, str] = {
     Action.BREAK_GLASS: N_("Open a case in an emergency (reading only, for hours)"),
     Action.ADMIT_INSPECTOR: N_("Name cases to an inspector"),
     Action.JOIN_MEETING: N_("Take part in meetings to which they are invited"),
+    Action.SHARE_SCREEN: N_("Show their screen in a meeting"),
     Action.ADMIT: N_("Let people in"),
     Action.MUTE_OTHERS: N_("Turn off somebody's sound for all"),
     Action.REMOVE: N_("Remove somebody"),

@@ -38,6 +38,15 @@ def sound(ssrc: int) -> dict[str, Any]:
     }
 
 
+PICTURE = {
+    "mid": "1",
+    "codecs": [{"mimeType": "video/VP8", "payloadType": 96, "clockRate": 90000, "parameters": {}, "rtcpFeedback": []}],
+    "headerExtensions": [],
+    "encodings": [{"ssrc": 7}],
+    "rtcp": {"cname": "cname7", "reducedSize": True},
+}
+
+
 @pytest.fixture
 async def house(tmp_path: Path) -> AsyncIterator[House]:
     database, pool = Database.in_file(tmp_path / "rooms.sqlite3"), MediaPool(MEDIA)
@@ -111,6 +120,26 @@ async def test_it_keeps_everybody_to_what_is_their_own(house: House) -> None:
     assert await client.code("consumer.create", producerId=producer) == "unknown_transport"
     await client.ask("transport.create", direction="recv")
     assert await client.code("consumer.create", producerId=producer) == "unknown_producer"
+
+
+async def test_it_refuses_a_screen_of_somebody_who_came_by_link(house: House) -> None:
+    manager, client = await together(house)
+    transports = {person: await person.ask("transport.create", direction="send") for person in (manager, client)}
+    for person, transport in transports.items():
+        await person.ask("transport.connect", transportId=transport["id"], dtlsParameters=DTLS)
+
+    async def show(person: Person, kind: str, rtp: dict[str, Any]) -> str | None:
+        shown = {"kind": kind, "source": "screen", "rtpParameters": rtp, "paused": False}
+        return await person.code("producer.create", transportId=transports[person]["id"], **shown)
+
+    # Neither its picture nor its sound, and not by a second attempt.
+    refusals = [await show(client, kind, rtp) for kind, rtp in (("video", PICTURE), ("audio", sound(2)))]
+    assert refusals == ["forbidden", "forbidden"]
+    assert await show(manager, "video", PICTURE) is None
+    await client.until(lambda: client.state["producers"])
+    assert [(one["seat"], one["source"]) for one in client.state["producers"]] == [(MANAGER, "screen")]
+    refused = [entry for entry in await house.record() if entry.tag == Tag.ACCESS_REFUSED]
+    assert [(entry.actor, entry.details["action"]) for entry in refused] == [(f"seat:{CLIENT}", "share_screen")]
 
 
 @pytest.mark.parametrize(

@@ -40,6 +40,7 @@ read_feedback        O O O O O O . . . . . . .
 break_glass          E E E E E . . . . . . . .
 admit_inspector      . . . . . . . . E . . . .
 join_meeting         T T T T T T T . . . T T T
+share_screen         T T T T T T . . . . . . .
 admit                T T T T T . . . . . . . .
 mute_others          T T T T T . . . . . . . .
 remove               T T T T T . . . . . . . .

@@ -92,6 +92,16 @@ def test_it_refuses_what_a_role_may_not_do_and_names_the_action(actor: str, acti
     assert caught.value.action is action
 
 
+def test_it_lets_staff_show_their_screen_and_nobody_who_came_by_link() -> None:
+    room = running()
+    room.arrive(arrival(INTERPRETER, "i"), at(3))
+    for conn in ("m", "i"):
+        assert room.show_screen(conn) == []
+    with refused(room, "forbidden") as caught:
+        room.show_screen("c")
+    assert caught.value.action is Action.SHARE_SCREEN
+
+
 def test_it_refuses_rights_to_somebody_who_only_waits() -> None:
     room = running(client=False)
     room.arrive(arrival(CLIENT, "c"), at(5))
