@@ -204,6 +204,29 @@ async def test_the_last_certified_worker_follows_when_the_first_stalls(team: Tea
     await client.keys.until(lambda: client.keys.at == interpreter.keys.at == psychologist.keys.at)
 
 
+async def test_a_turn_that_has_passed_commits_nothing_more(team: Team) -> None:
+    """Whoever is next looks again two seconds after a change was due, also when the first has long made it.
+
+    The clock is a second change: the first host holds that one back, so the next one has to make it, two seconds after
+    it was due, and so later than the look that the first change had called for. That look must not have committed.
+    """
+    host, psychologist, interpreter = await call_of(team, PSYCHOLOGIST, INTERPRETER)
+    _, epoch, _ = await converge(host, psychologist, interpreter)
+    asked = psychologist.outcomes
+    psychologist.hold("mls.commit").set()
+    client = await team.join(CLIENT, host)
+    # The first change: the first host makes it at once, while the next one's two seconds run.
+    await converge(host, psychologist, interpreter, client)
+    release = host.hold("mls.commit")
+    guest = await team.join(GUEST, host)
+    await host.until_held("mls.commit")
+    await psychologist.until(lambda: asked.get("mls.commit", [])[-1:] == ["ok"])
+    release.set()
+    assert (await converge(host, psychologist, interpreter, client, guest))[1] == epoch + 2
+    assert asked["mls.commit"] == ["ok"]
+    assert host.outcomes["mls.commit"] == ["epoch_taken"]
+
+
 async def test_a_server_that_withholds_a_commit_parts_nobody_else_and_a_fresh_leaf_makes_up_for_it(team: Team) -> None:
     host, client, psychologist = await call_of(team, CLIENT, PSYCHOLOGIST)
     _, epoch, _ = await converge(host, client, psychologist)
