@@ -36,11 +36,12 @@ export async function openCamera(devices: Devices, last: Pick<Choices, "cameraId
 
 async function looking(frame: Frame, devices: Devices): Promise<Move | "without"> {
   for (;;) {
+    const { cameras } = await devices.list();
     const chosen = await frame.show<Move | "without" | "flip" | { readonly camera: string }>((done, alive) => ({
       title: t("This is your picture"),
       body: [
         ownPicture(devices, alive),
-        cameraChoice(devices, () => done("flip"), (camera) => done({ camera })),
+        cameraChoice(devices, cameras, () => done("flip"), (camera) => done({ camera })),
         buttons(
           mainButton(t("Next"), () => done("next")),
           without("camera", () => done("without")),
@@ -89,13 +90,13 @@ export function ownPicture(devices: Devices, alive: AbortSignal): HTMLElement {
 }
 
 /** One button on a phone, where there are a front and a back; a list elsewhere. */
-export function cameraChoice(devices: Devices, flip: () => void, choose: (id: string) => void): HTMLElement {
-  const cameras = devices.list().then((list) => list.cameras);
+export function cameraChoice(
+  devices: Devices,
+  cameras: readonly MediaDeviceInfo[],
+  flip: () => void,
+  choose: (id: string) => void,
+): HTMLElement | null {
+  if (cameras.length < 2) return null;
   if (platform() === "other") return devicePicker(t("Camera"), cameras, deviceOf(devices.value.camera), choose);
-  const button = quietButton(t("Turn the camera round"), flip, "camera-switch");
-  const place = h("div", { hidden: true }, buttons(button));
-  void cameras.then((all) => {
-    place.hidden = all.length < 2;
-  });
-  return place;
+  return buttons(quietButton(t("Turn the camera round"), flip, "camera-switch"));
 }

@@ -32,6 +32,7 @@ export async function openMicrophone(devices: Devices, last: string | null): Pro
 
 async function listening(frame: Frame, devices: Devices): Promise<Move | "without"> {
   for (;;) {
+    const { microphones } = await devices.list();
     const chosen = await frame.show<Move | "without" | { readonly microphone: string }>((done, alive) => {
       const track = devices.value.microphone;
       const advice = h("div", { role: "status" });
@@ -45,12 +46,7 @@ async function listening(frame: Frame, devices: Devices): Promise<Move | "withou
         body: [
           track === null ? null : meter(track, alive, silent),
           advice,
-          devicePicker(
-            t("Microphone"),
-            devices.list().then((list) => list.microphones),
-            deviceOf(track),
-            (microphone) => done({ microphone }),
-          ),
+          devicePicker(t("Microphone"), microphones, deviceOf(track), (microphone) => done({ microphone })),
           buttons(
             mainButton(t("Next"), () => done("next")),
             without("microphone", () => done("without")),

@@ -39,7 +39,8 @@ function firstSound(frame: Frame, devices: Devices): Promise<Move | "nothing"> {
   });
 }
 
-function noSound(frame: Frame, devices: Devices): Promise<Move | "nothing"> {
+async function noSound(frame: Frame, devices: Devices): Promise<Move | "nothing"> {
+  const { speakers } = await devices.list();
   return frame.show((done) => ({
     picture: "speaker",
     title: t("Let us make it louder"),
@@ -48,7 +49,7 @@ function noSound(frame: Frame, devices: Devices): Promise<Move | "nothing"> {
       devices.canChooseSpeaker
         ? devicePicker(
             t("Speaker"),
-            devices.list().then((list) => list.speakers),
+            speakers,
             devices.value.speaker,
             (speaker) => {
               devices.setSpeaker(speaker);

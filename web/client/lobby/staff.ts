@@ -1,5 +1,5 @@
 /** The team's device check: one page, as last time, and "Join". */
-import { DeviceFault, type Devices } from "../devices";
+import { DeviceFault, type DeviceList, type Devices } from "../devices";
 import type { SeatReply } from "../types";
 import { fill, h } from "../ui/dom";
 import { t } from "../ui/i18n";
@@ -46,6 +46,7 @@ export async function staffPage(frame: Frame, devices: Devices, seat: SeatReply,
 /** One device's switch with what it shows: the picture or the level, or the fault and what to do. */
 class Switch {
   #fault: Fault | null = null;
+  #all: DeviceList = { microphones: [], cameras: [], speakers: [] };
   #redraw: (() => void) | null = null;
 
   constructor(
@@ -74,6 +75,7 @@ class Switch {
   async #attempt(open: () => Promise<unknown>): Promise<void> {
     try {
       await open();
+      this.#all = await this.devices.list();
       this.#fault = null;
     } catch (error) {
       this.#fault = error instanceof DeviceFault ? error.code : "failed";
@@ -114,11 +116,10 @@ class Switch {
     if (device === "camera") {
       const flip = (): void => void this.#change(() => devices.flipCamera());
       const choose = (deviceId: string): void => void this.#change(() => devices.openCamera({ deviceId }));
-      return [ownPicture(devices, alive), cameraChoice(devices, flip, choose)];
+      return [ownPicture(devices, alive), cameraChoice(devices, this.#all.cameras, flip, choose)];
     }
-    const microphones = devices.list().then((list) => list.microphones);
     const choose = (id: string): void => void this.#change(() => devices.openMicrophone(id));
-    return [meter(track, alive), devicePicker(t("Microphone"), microphones, deviceOf(track), choose)];
+    return [meter(track, alive), devicePicker(t("Microphone"), this.#all.microphones, deviceOf(track), choose)];
   }
 }
 
