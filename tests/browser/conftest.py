@@ -1,4 +1,4 @@
-"""Browsers for the whole run, a demo server for each module, and people who share nothing with one another."""
+"""Browsers and a demo server for each module, and people who share nothing with one another."""
 
 from __future__ import annotations
 
@@ -19,9 +19,10 @@ MakeChromiumPerson = Callable[..., Awaitable[ChromiumPage]]
 MakeFirefoxPerson = Callable[..., Awaitable[FirefoxPage]]
 
 
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def browsers() -> AsyncIterator[Browsers]:
-    """Each browser is started when the first test asks for it."""
+    """Each browser is started when the first test asks for it. It does not outlive the module: after a hundred calls with
+    fake devices a browser is no longer what people have (Firefox's camera has been seen to give no pictures)."""
     started = Browsers()
     yield started
     await started.close()

@@ -1,4 +1,4 @@
-"""The browsers of one test run, each started when it is first needed."""
+"""The browsers of some tests, each started when it is first needed."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ class Browsers:
         self._firefox: Firefox | None = None
 
     async def chromium(self) -> Chromium:
-        """The Chromium of this run."""
+        """The one Chromium."""
         if self._chromium is None:
             self._chromium = await Chromium.start()
         return self._chromium
 
     async def firefox(self) -> Firefox:
-        """The Firefox of this run."""
+        """The one Firefox."""
         if self._firefox is None:
             self._firefox = await Firefox.start()
         return self._firefox
