@@ -1,4 +1,4 @@
-"""The command line: ``poruch demo|serve|settings|create-admin|org-key|trust-org-key|migrate|backup|restore``."""
+"""The command line: ``poruch --help`` lists the commands, and ``poruch COMMAND --help`` says what each takes."""
 
 from __future__ import annotations
 
