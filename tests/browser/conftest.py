@@ -21,8 +21,11 @@ MakeFirefoxPerson = Callable[..., Awaitable[FirefoxPage]]
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def browsers() -> AsyncIterator[Browsers]:
-    """Each browser is started when the first test asks for it. It does not outlive the module: after a hundred calls with
-    fake devices a browser is no longer what people have (Firefox's camera has been seen to give no pictures)."""
+    """Each browser is started when the first test asks for it.
+
+    It does not outlive the module: after a hundred calls with fake devices a browser is no longer what people have
+    (Firefox's camera has been seen to give no pictures).
+    """
     started = Browsers()
     yield started
     await started.close()
