@@ -245,12 +245,16 @@ def _open(
 
 
 def latest(grants: Iterable[Grant], by: str) -> Grant | None:
-    """The last decision of the person, or of whoever acts by a document; later ones of the same moment count."""
+    """The last decision of the person, or of whoever acts by a document; of those of the same moment a "no" counts."""
     newest: Grant | None = None
     for each in grants:
-        if each.by == by and (newest is None or each.at >= newest.at):
+        if each.by == by and (newest is None or _rank(each) >= _rank(newest)):
             newest = each
     return newest
+
+
+def _rank(grant: Grant) -> tuple[datetime, bool]:
+    return grant.at, grant.answer is not Answer.GIVEN
 
 
 def _standing(grant: Grant | None, notice: Notice, now: datetime) -> Reason | None:

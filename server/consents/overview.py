@@ -13,7 +13,7 @@ from consent.gate import Answer
 from consent.keys import CaseKey
 from server.accounts.tables import Account
 from server.cases.tables import CaseClient
-from server.consents.tables import ConsentRow
+from server.consents.tables import NEWEST_FIRST, ConsentRow
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Overview:
 async def rows_of(session: AsyncSession, client_id: str) -> Sequence[ConsentRow]:
     """All decisions about one client, newest first."""
     chosen = select(ConsentRow).where(ConsentRow.client_id == client_id)
-    return (await session.scalars(chosen.order_by(ConsentRow.at.desc(), ConsentRow.id))).all()
+    return (await session.scalars(chosen.order_by(*NEWEST_FIRST))).all()
 
 
 async def of_client(session: AsyncSession, key: CaseKey, client: CaseClient, now: datetime) -> Overview:

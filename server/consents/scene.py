@@ -17,7 +17,7 @@ from consent.policy import Role
 from rooms.tables import LiveRoom
 from server.appointments.tables import Appointment, Seat
 from server.consents import suitability, texts
-from server.consents.tables import ConsentRow, RepresentationRow, RepresentativeSeat
+from server.consents.tables import OLDEST_FIRST, ConsentRow, RepresentationRow, RepresentativeSeat
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ def person(seat: Seat, representation_id: str | None, began_at: datetime | None)
 async def grants_of(session: AsyncSession, client_ids: Sequence[str]) -> list[Grant]:
     """All decisions of these clients, oldest first; nothing of them is sealed."""
     found = await session.scalars(
-        select(ConsentRow).where(ConsentRow.client_id.in_(client_ids)).order_by(ConsentRow.at, ConsentRow.id)
+        select(ConsentRow).where(ConsentRow.client_id.in_(client_ids)).order_by(*OLDEST_FIRST)
     )
     return [as_grant(row) for row in found]
 

@@ -99,6 +99,11 @@ class ConsentRow(SealedRow, Base):
     """What was signed."""
 
 
+OLDEST_FIRST = (ConsentRow.at, ConsentRow.answer != "given", ConsentRow.id)
+"""How decisions follow each other, as in ``consent.gate.latest``: of those of the same moment a "no" counts."""
+NEWEST_FIRST = tuple(each.desc() for each in OLDEST_FIRST)
+
+
 class SuitabilityRow(SealedRow, Base):
     """A dated decision whether remote work is possible on a case, or the flag that it is dangerous. The last counts."""
 

@@ -19,7 +19,7 @@ from consent.notices import Purpose, Text
 from consent.records import Method, TappedBy
 from consent.tables import new_id
 from server.consents import texts
-from server.consents.tables import ConsentRow
+from server.consents.tables import NEWEST_FIRST, ConsentRow
 
 if TYPE_CHECKING:
     from server.consents.service import Proof
@@ -61,7 +61,7 @@ async def last_row(
     return await session.scalar(
         select(ConsentRow)
         .where(ConsentRow.client_id == client_id, ConsentRow.purpose == purpose.value, same_about, ConsentRow.by == by)
-        .order_by(ConsentRow.at.desc(), ConsentRow.id)
+        .order_by(*NEWEST_FIRST)
         .limit(1)
     )
 

@@ -69,8 +69,8 @@ def _told_of(facts: Sequence[Fact], tags: Iterable[Tag], seat: str) -> bool:
 def _agreed(agreed: Agreed, person: Person) -> bool:
     """Whether the last that was said before they came in was yes."""
     joined = person.intervals[0].since
-    said = max((each for each in agreed.get(person.seat, ()) if each[0] <= joined), default=None)
-    return said is not None and said[1]
+    said = [(at, not yes) for at, yes in agreed.get(person.seat, ()) if at <= joined]  # as the gate: a "no" counts
+    return bool(said) and not max(said)[1]
 
 
 def _cut_short(person: Person, record: SessionRecord) -> bool:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import permutations
 from pathlib import Path
 from typing import Literal
 
@@ -143,6 +144,13 @@ def test_a_no_to_the_conversation_refuses_it_and_can_be_changed_by_the_person(an
     assert [each.need.purpose for each in said.asks] == [Purpose.VIDEO]
     again = gate(grants=[grant(answer=answer), grant(at=NOW)])
     assert again.state is State.ALLOW
+
+
+def test_of_a_yes_and_a_no_of_the_same_moment_the_no_counts_in_whatever_order_they_are_read() -> None:
+    yes, no = grant(answer=Answer.GIVEN), grant(answer=Answer.WITHDRAWN)
+    for grants in permutations([yes, no, yes]):
+        assert gate(grants=grants).state is State.REFUSE
+    assert gate(grants=[no, replace(yes, at=no.at + timedelta(microseconds=1))]).state is State.ALLOW
 
 
 def test_a_new_version_asks_again() -> None:

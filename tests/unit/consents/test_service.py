@@ -13,14 +13,15 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from consent import keys
 from consent.database import Database
-from consent.gate import State
+from consent.gate import PERSON, State
 from consent.keys import CaseKey
+from consent.notices import Purpose
 from consent.policy import Role
 from consent.records import SIGN_LABEL, missing, to_sign
 from server.appointments.seats import NewSeat
 from server.appointments.tables import LINGER, Appointment, Seat
-from server.cases.tables import Case
-from server.consents import other_ways, representation, service, suitability, texts, upkeep
+from server.cases.tables import Case, CaseClient
+from server.consents import other_ways, overview, representation, service, suitability, texts, upkeep, writing
 from server.consents.service import ConsentError, Given, Proof
 from server.consents.tables import ConsentRow, OtherWay, SuitabilityRow
 from server.devices.signatures import sign, spki
@@ -138,6 +139,25 @@ async def test_withdrawing_twice_is_the_same_as_once(walk: Walk) -> None:
         walk.client.id
     ]
     assert (said.state, said.kept_out) == (State.ALLOW, frozenset({walk.agency.id}))
+
+
+@pytest.mark.parametrize("ids", ["ab", "ba"])
+async def test_a_yes_and_a_no_of_the_same_moment_are_a_no_everywhere(
+    walk: Walk, monkeypatch: pytest.MonkeyPatch, ids: str
+) -> None:
+    [video, *_] = await walk.given()
+    client = await walk.session.get_one(CaseClient, walk.client.client_id)
+    names = iter(letter * 16 for letter in ids)
+    monkeypatch.setattr(writing, "new_id", lambda: next(names))
+    await consents.agree(walk.session, walk.key, walk.client, LATER, [video])
+    await service.withdraw(walk.session, walk.key, seat_id=walk.client.id, purpose="video", about_seat=None, now=LATER)
+    assert await walk.state() is State.REFUSE
+    last = await writing.last_row(walk.session, client.id, Purpose.VIDEO, None, PERSON)
+    assert last is not None
+    assert last.answer == "withdrawn"
+    seen = await overview.of_client(walk.session, walk.key, client, LATER)
+    assert [line.state for line in seen.current] == ["withdrawn"]
+    assert [line.row.answer for line in seen.history] == ["withdrawn", "given"]
 
 
 async def test_nobody_answers_for_another_person(walk: Walk) -> None:
