@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import secrets
 import zlib
@@ -17,6 +18,8 @@ RESERVED = 256 * 1024
 ID_LENGTH = 32
 _HEAD = 8
 _PUT, _DONE = b"P", b"D"
+
+log = logging.getLogger("poruch.spool")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,16 +58,27 @@ class Spool:
         return kept.id
 
     def done(self, kept_id: str) -> None:
-        """It is in the database. The last one empties the file."""
+        """It is in the database. The last one empties the file.
+
+        Never raises: where the disk cannot take even this, it waits again after the next start, and is found there to
+        have been written. Whoever replays looks for that.
+        """
         if self._waiting.pop(kept_id, None) is None:
             return
-        if self._waiting:
-            self._append(_DONE + kept_id.encode())
-            return
+        try:
+            if self._waiting:
+                self._append(_DONE + kept_id.encode())
+            else:
+                self._empty()
+        except OSError as error:
+            log.error("the spool could not note that something is written", extra={"code": error.errno})
+
+    def _empty(self) -> None:
         # Zeros from the front: a torn write leaves either the old frames, all done or found in the database, or none.
-        os.pwrite(self._file, bytes(self._end), 0)
+        # What comes next begins at the front all the same: behind zeros nobody would find it.
+        end, self._end = self._end, 0
+        os.pwrite(self._file, bytes(end), 0)
         os.fsync(self._file)
-        self._end = 0
 
     def close(self) -> None:
         """Give the file back; what waits stays in it."""

@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Collection, Coroutine
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
@@ -28,7 +27,7 @@ from rooms.plan import MeetingPlan, PlannedSeat, PlanStatus
 from rooms.registry import Change, Live, Registry
 from rooms.room import Room
 from rooms.seat import Abilities, Arrival, Phase
-from rooms.withdrawal import RETRY_S, UNWRITABLE, Keep, Recording, Withdrawal, around
+from rooms.withdrawal import RETRY_S, UNWRITABLE, Ending, Keep, Recording, withdraw
 
 __all__ = ["MeetingPlan", "Outlet", "PlanStatus", "PlannedSeat", "Rooms", "Summary"]
 
@@ -256,23 +255,24 @@ class Rooms:
         """All media of these seats ends now; then ``record`` writes down why, and the room follows what it wrote.
 
         While the database is away it stays so, kept by ``keep``, and is written as soon as it can be: False until then.
-        In a meeting that is not running there is nothing to end, and DatabaseBusy means that nothing has changed.
+        Without ``keep`` the media goes on, and what the database says gets out.
         """
         live = self._registry.get(appointment_id)
-        if live is None:
-            await record()
-            return True
-        ending = Withdrawal(live, seats, [record, partial(self._read_plan, live)], self._follow, keep)
-        if not (done := await ending.now()):
-            self._spawn(ending.later())
-        return done
+        return await self._withdraw([] if live is None else [(live, frozenset(seats))], record, keep)
 
-    def ending(self, case_id: str, seats: Collection[str]) -> AbstractAsyncContextManager[None]:
-        """As ``withdraw`` in all running meetings of a case, around a block that writes down why and commits it."""
+    async def withdraw_in_case(
+        self, case_id: str, seats: Collection[str], record: Recording, keep: Keep | None = None
+    ) -> bool:
+        """As ``withdraw``, in all running meetings of a case; seats that are invited to none of them end nothing."""
         lives = [live for live in self._registry if live.room.plan.case_id == case_id]
         theirs = [(live, (frozenset(seats) & live.room.seats.keys()) - live.halted) for live in lives]
-        follow = [Withdrawal(live, ends, [partial(self._read_plan, live)], self._follow) for live, ends in theirs]
-        return around(follow, self._spawn)
+        return await self._withdraw(theirs, record, keep)
+
+    async def _withdraw(
+        self, theirs: Sequence[tuple[Live, frozenset[str]]], record: Recording, keep: Keep | None
+    ) -> bool:
+        endings = [Ending(live, seats, self._follow, partial(self._read_plan, live)) for live, seats in theirs]
+        return await withdraw(endings, record, keep, self._spawn)
 
     async def _read_plan(self, live: Live) -> None:
         async with self._database.read() as session:

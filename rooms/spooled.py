@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
@@ -19,7 +19,6 @@ from rooms.effects import Effect, Ended, Record
 from rooms.journal import EndedHook
 from rooms.registry import Change, Live
 from rooms.room import Room
-from rooms.withdrawal import Keep
 
 KIND = "room"
 Row = TypeVar("Row", bound=Base)
@@ -43,22 +42,6 @@ def keep(spool: Spool | None, live: Live) -> None:
                 log.error("what happened could not be spooled", extra={"code": "spool"})
                 return
         room = draft
-
-
-def keeper(spool: Spool | None, kind: str, item: dict[str, Any]) -> Keep | None:
-    """Keeps one thing of another kind, which somebody else replays."""
-    if spool is None:
-        return None
-
-    def keep_it() -> Callable[[], None]:
-        try:
-            kept_id = spool.put(kind, item)
-        except OSError:
-            log.error("what happened could not be spooled", extra={"code": "spool"})
-            return lambda: None
-        return lambda: spool.done(kept_id)
-
-    return keep_it
 
 
 def done(spool: Spool | None, live: Live, change: Change) -> None:

@@ -1,12 +1,10 @@
-"""A withdrawal in a running meeting: media ends first; what was taken back is written second, however long it takes."""
+"""A withdrawal in running meetings: media ends first; what was taken back is written second, however long it takes."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Coroutine, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Sequence
 from typing import Any
 
 from sqlalchemy.exc import OperationalError
@@ -22,41 +20,24 @@ RETRY_S = 0.5
 Recording = Callable[[], Awaitable[None]]
 """Writes one fact in a transaction of its own; asked again until the database has taken it."""
 
-Keep = Callable[[], Callable[[], None]]
-"""Keeps the withdrawal where a kill does not reach it; what it returns says that it has been written since."""
+Keep = Callable[[], tuple[Recording, Callable[[], None]]]
+"""Keeps the withdrawal where a kill does not reach it; returns what writes it now, and what says that it is written."""
 
 Spawn = Callable[[Coroutine[Any, Any, None]], None]
 """Lets something go on in the background."""
 
 
-class Withdrawal:
-    """One withdrawal; ``steps`` write it down and let the room follow, each done once and in this order."""
+class Ending:
+    """The media of some seats of one meeting, ended until ``read`` has let the room follow what was taken back."""
 
-    def __init__(
-        self,
-        live: Live,
-        seats: Collection[str],
-        steps: Sequence[Recording],
-        following: Following,
-        keep: Keep | None = None,
-    ) -> None:
+    def __init__(self, live: Live, seats: Collection[str], following: Following, read: Recording) -> None:
         self._live = live
-        self._keep = keep
-        self._written: Callable[[], None] | None = None
         self._seats = frozenset(seats)
-        self._steps = deque(steps)
         self._following = following
+        self._read = read
 
-    async def now(self) -> bool:
-        """End all media of the seats, then write; False when the database could not take it yet.
-
-        What a step raises otherwise gets out, and then nothing stays ended.
-        """
-        await self.end()
-        return await self.write()
-
-    async def end(self) -> None:
-        """End all media of the seats; nothing of it begins again before all is written."""
+    async def begin(self) -> None:
+        """End all media of the seats; nothing of it begins again before ``follow`` or ``lift``."""
         live = self._live
         live.halted.update(self._seats)
         for seat_id in self._seats:
@@ -65,52 +46,63 @@ class Withdrawal:
         await self._following.announce(live)
 
     async def lift(self) -> None:
-        """Nothing was taken back after all: the seats may have media as before."""
+        """Let the seats have the media that the room's plan gives them."""
         self._live.halted.difference_update(self._seats)
         await self._following.announce(self._live)
 
-    async def write(self) -> bool:
-        """Write, as ``now``."""
-        try:
-            await self._write()
-        except UNWRITABLE:
-            if self._keep is not None:
-                self._written = self._keep()
-            return False
-        except Exception:  # it was not theirs to take back
-            self._live.halted.difference_update(self._seats)
-            raise
-        return True
-
-    async def later(self) -> None:
-        """Write as soon as the database takes it; nothing of what has ended begins before."""
-        while self._steps:
-            await asyncio.sleep(RETRY_S)
-            with contextlib.suppress(*UNWRITABLE):
-                await self._write()
-
-    async def _write(self) -> None:
-        while self._steps:
-            await self._steps[0]()
-            self._steps.popleft()
-            if self._written is not None:  # the first step writes it down, the others only follow
-                self._written()
-                self._written = None
-        self._live.halted.difference_update(self._seats)
-        await self._following.announce(self._live)
+    async def follow(self) -> None:
+        """It is written: the room follows. Raises what UNWRITABLE names."""
+        await self._read()
+        await self.lift()
 
 
-@asynccontextmanager
-async def around(endings: Sequence[Withdrawal], spawn: Spawn) -> AsyncIterator[None]:
-    """Media ends before the block, which writes why and commits; then the rooms follow, or go on when it fails."""
+async def withdraw(endings: Sequence[Ending], record: Recording, keep: Keep | None, spawn: Spawn) -> bool:
+    """End the media, then write; False when the database could not take it yet: then it is kept, and written later.
+
+    What ``record`` raises otherwise gets out, and then all goes on as before; so does what UNWRITABLE names
+    without a ``keep``.
+    """
     try:
         for each in endings:
-            await each.end()
-        yield
-    except BaseException:
-        for each in endings:
-            await each.lift()
+            await each.begin()
+        await record()
+    except UNWRITABLE:
+        if keep is None:
+            await _lift(endings)
+            raise
+        spawn(_later(endings, *keep()))
+        return False
+    except BaseException:  # it was not theirs to take back
+        await _lift(endings)
         raise
     for each in endings:
-        if not await each.write():
-            spawn(each.later())
+        try:
+            await each.follow()
+        except UNWRITABLE:
+            spawn(_until_taken(each.follow))
+    return True
+
+
+async def _later(endings: Sequence[Ending], record: Recording, written: Callable[[], None]) -> None:
+    """Write as soon as the database takes it; nothing of what has ended begins before."""
+    try:
+        await _until_taken(record)
+    except Exception:  # somebody else has taken it back meanwhile, or the case is gone: nothing is left to write
+        written()
+        await _lift(endings)
+        raise
+    written()
+    for each in endings:
+        await _until_taken(each.follow)
+
+
+async def _until_taken(step: Recording) -> None:
+    while True:
+        with contextlib.suppress(*UNWRITABLE):
+            return await step()
+        await asyncio.sleep(RETRY_S)
+
+
+async def _lift(endings: Sequence[Ending]) -> None:
+    for each in endings:
+        await each.lift()

@@ -11,6 +11,7 @@ from aiohttp import web
 from media.control import MediaError
 from media.pool import MediaPool
 from rooms.service import Rooms
+from server import withdrawals
 from server.appointments.service import end
 from server.evidence import job
 from server.health import MEDIA_ALIVE
@@ -18,7 +19,6 @@ from server.http.context import CATALOGS, DATABASE, MEDIA, ROOMS, SECRETS, SETTI
 from server.http.limits import client_address
 from server.metrics import CALLS, MEDIA_STATS
 from server.seats import meeting
-from server.seats import spooled as withdrawals
 from server.serving import SAY_DRAINING
 from signaling import tickets
 from signaling.errors import TEXTS

@@ -7,13 +7,15 @@ from datetime import UTC, datetime
 from aiohttp import web
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from consent import keys
 from consent.gate import Answer
 from consent.ledger import account_actor
 from consent.notices import Purpose
 from consent.policy import Action
+from server import withdrawals
 from server.cases import service as cases
 from server.cases.tables import Case, CaseClient
-from server.consents import ending, entry
+from server.consents import ending, entry, spooled
 from server.consents.forms import NAME_LENGTH, read_entry
 from server.consents.tables import ConsentRow
 from server.consents.views import case_for, client_of
@@ -44,16 +46,7 @@ def routes() -> list[web.RouteDef]:
 
 async def show(request: web.Request) -> web.Response:
     """GET …/consents/new: an empty form."""
-    now = datetime.now(UTC)
-    async with database(request).write() as session:
-        case, signed_in, _ = await case_for(request, session, Action.ENTER_CONSENT)
-        client = await client_of(request, session, case)
-        values = {
-            "purpose": "video",
-            "notice_language": client.language,
-            "said": now.astimezone(signed_in.zone).date().isoformat(),
-        }
-        return await _page(request, session, case, client, Form.with_values(values))
+    return await _page(request, None)
 
 
 async def enter(request: web.Request) -> web.Response:
@@ -63,20 +56,39 @@ async def enter(request: web.Request) -> web.Response:
     async with database(request).read() as session:
         case = await _case(request, session)
         client = await client_of(request, session, case)
-        # What is about other people ends when the room follows, a moment after it is written.
-        no = fields is not None and fields.purpose is Purpose.VIDEO and fields.answer is not Answer.GIVEN
-        seats = await ending.seats_about(session, case.id, client.id) if no else set()
-    async with rooms(request).ending(case.id, seats), database(request).write() as session:
-        case, signed_in, key = await case_for(request, session, Action.ENTER_CONSENT)
-        client = await client_of(request, session, case)
-        if fields is None:
-            return await _page(request, session, case, client, form)
-        try:
-            await entry.enter(session, key, signed_in, client_id=client.id, said=fields, now=now)
-        except entry.EntryError as error:
-            form.fail(error.field, _(REFUSED[error.code]))
-            return await _page(request, session, case, client, form)
+    if fields is None:
+        return await _page(request, form)
+    try:
+        if fields.answer is Answer.WITHDRAWN:
+            return await _take_back_what_it_names(request, case, client, fields, now)
+        await _enter(request, case, client, fields, now)
+    except entry.EntryError as error:
+        form.fail(error.field, _(REFUSED[error.code]))
+        return await _page(request, form)
     raise web.HTTPSeeOther(f"/cases/{case.id}/consents?done=entered")
+
+
+async def _enter(request: web.Request, case: Case, client: CaseClient, fields: entry.Entry, now: datetime) -> None:
+    """A yes or a no. What a no is about ends first, if it is the conversation; other people go a moment after it."""
+
+    async def record() -> None:
+        async with database(request).write() as session:
+            _, signed_in, key = await case_for(request, session, Action.ENTER_CONSENT)
+            await entry.enter(session, key, signed_in, client_id=client.id, said=fields, now=now)
+
+    no = fields.purpose is Purpose.VIDEO and fields.answer is not Answer.GIVEN
+    async with database(request).read() as session:
+        seats = await ending.seats_about(session, case.id, client.id) if no else set()
+    await rooms(request).withdraw_in_case(case.id, seats, record)
+
+
+async def _take_back_what_it_names(
+    request: web.Request, case: Case, client: CaseClient, fields: entry.Entry, now: datetime
+) -> web.Response:
+    async with database(request).read() as session:
+        key = await keys.open_case(session, keys.SYSTEM, case.id, keys.Purpose.SYSTEM)
+        row = await entry.to_take_back(session, key, client.id, fields)
+    return await _take_back(request, case, row, method=fields.method, witness=fields.witness, now=now)
 
 
 async def withdraw(request: web.Request) -> web.Response:
@@ -85,15 +97,23 @@ async def withdraw(request: web.Request) -> web.Response:
     method = form.value("method")
     async with database(request).read() as session:
         case = await _case(request, session)
-        seats = await ending.seats_of(session, await record_of(request, session, case))
+        row = await record_of(request, session, case)
     if method not in entry.ENTERED:
         raise Problem("method_unknown", N_("Choose how the person answered."), status=422)
-    async with rooms(request).ending(case.id, seats), database(request).write() as session:
-        case, signed_in, key = await case_for(request, session, Action.ENTER_CONSENT)
-        row = await record_of(request, session, case)
-        witness = form.value("witness").strip()[:NAME_LENGTH] or signed_in.name
-        await entry.withdraw(session, key, signed_in, row, method=method, witness=witness, now=now)
-    raise web.HTTPSeeOther(f"/cases/{case.id}/consents?done=withdrawn")
+    witness = form.value("witness").strip()[:NAME_LENGTH] or account(request).name
+    return await _take_back(request, case, row, method=method, witness=witness, now=now)
+
+
+async def _take_back(
+    request: web.Request, case: Case, row: ConsentRow, *, method: str, witness: str, now: datetime
+) -> web.Response:
+    """Media ends first; then it is written, or kept until the database takes it, which the page says."""
+    async with database(request).read() as session:
+        seats = await ending.seats_of(session, row)
+    item = spooled.item(row, account(request).id, method, witness, now)
+    if await withdrawals.in_case(request, case.id, seats, spooled.KIND, item):
+        raise web.HTTPSeeOther(f"/cases/{case.id}/consents?done=withdrawn")
+    return render(request, "consents/kept.html", status=202, nav="cases", case_id=case.id)
 
 
 async def confirm(request: web.Request) -> web.Response:
@@ -123,10 +143,14 @@ async def record_of(request: web.Request, session: AsyncSession, case: Case) -> 
     return row
 
 
-async def _page(
-    request: web.Request, session: AsyncSession, case: Case, client: CaseClient, form: Form
-) -> web.Response:
-    del session
+async def _page(request: web.Request, form: Form | None) -> web.Response:
+    """The form as it was sent, or an empty one."""
+    async with database(request).write() as session:
+        case, signed_in, _ = await case_for(request, session, Action.ENTER_CONSENT)
+        client = await client_of(request, session, case)
+    today = datetime.now(UTC).astimezone(signed_in.zone).date().isoformat()
+    empty = {"purpose": "video", "notice_language": client.language, "said": today}
+    form = form or Form.with_values(empty)
     return render(
         request,
         "consents/entry.html",

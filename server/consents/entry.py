@@ -57,12 +57,10 @@ async def enter(
 
     Raises EntryError. The person is asked to confirm it later; until then the record says that it was entered.
     """
-    about = await _about(session, key, said)
     if said.answer is Answer.WITHDRAWN:
-        row = await last_row(session, client_id, said.purpose, about.key if about else None, PERSON)
-        if row is None or row.answer == Answer.REFUSED.value:
-            raise EntryError("answer", "nothing_given")
-        return await withdraw(session, key, doer, row, method=said.method, witness=said.witness, now=now)
+        row = await to_take_back(session, key, client_id, said)
+        return await withdraw(session, key, doer.id, row, method=said.method, witness=said.witness, now=now)
+    about = await _about(session, key, said)
     notice = current(await texts.published(session), said.purpose, now)
     text = notice.texts.get(said.language) if notice else None
     if notice is None or text is None:
@@ -93,10 +91,22 @@ async def enter(
     return row
 
 
+async def to_take_back(session: AsyncSession, key: CaseKey, client_id: str, said: Entry) -> ConsentRow:
+    """The decision that is taken back with these words. Raises EntryError when nothing was agreed to."""
+    about = await _about(session, key, said)
+    row = await last_row(session, client_id, said.purpose, about.key if about else None, PERSON)
+    if row is None or row.answer == Answer.REFUSED.value:
+        raise EntryError("answer", "nothing_given")
+    return row
+
+
 async def withdraw(
-    session: AsyncSession, key: CaseKey, doer: Doer, row: ConsentRow, *, method: str, witness: str, now: datetime
+    session: AsyncSession, key: CaseKey, account_id: str, row: ConsentRow, *, method: str, witness: str, now: datetime
 ) -> ConsentRow:
-    """Take back for a person what they took back by telephone, at a visit or on paper; no reason is asked."""
+    """Take back for a person what they took back by telephone, at a visit or on paper; no reason is asked.
+
+    ``account_id`` is who writes it down.
+    """
     done = await take_back(
         session,
         key,
@@ -104,8 +114,8 @@ async def withdraw(
         now,
         tapped_by="worker",
         method=cast("Method", method),
-        actor=account_actor(doer.id),
-        entered_by=doer.id,
+        actor=account_actor(account_id),
+        entered_by=account_id,
         witness=witness,
     )
     if row.purpose == Purpose.VIDEO.value:

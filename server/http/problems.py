@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from aiohttp import web
+from sqlalchemy.exc import OperationalError
 
 from consent.database import DatabaseBusy
 from consent.keys import NEEDS, CaseErased, CaseRefused, KeyringError
@@ -65,6 +66,9 @@ def middleware(record_refusal: Callable[[web.Request, Forbidden], Awaitable[None
             problem = error
         except DatabaseBusy:
             problem = Busy()
+        except OperationalError:  # full, or away
+            log.error("the database cannot be used", extra={"request_id": request.get(REQUEST_ID, "")})
+            problem = Busy()
         except CaseErased:
             problem = Erased()
         except CaseRefused as error:
@@ -76,7 +80,10 @@ def middleware(record_refusal: Callable[[web.Request, Forbidden], Awaitable[None
             log.exception("unhandled error", extra={"request_id": request.get(REQUEST_ID, "")})
             problem = Broken()
         if isinstance(problem, Forbidden):
-            await record_refusal(request, problem)
+            try:
+                await record_refusal(request, problem)
+            except (DatabaseBusy, OperationalError):
+                problem = Busy()  # no refusal without its entry: whoever tries again is refused then
         return answer(request, problem)
 
     return errors

@@ -99,13 +99,38 @@ async def enter(session: AsyncSession, link_key: bytes, token: str, now: datetim
     return Opened(page, client, case, key)
 
 
-async def ends(session: AsyncSession, link_key: bytes, token: str, record_id: str) -> tuple[str, set[str]]:
-    """The case, and whose media ends in it when this is taken back; opens nothing. Raises PersonError."""
+async def ends(
+    session: AsyncSession, link_key: bytes, token: str, record_id: str, proof: Proof | None = None
+) -> tuple[str, set[str]]:
+    """The case, and whose media ends in it when this is taken back; writes nothing, and shows nothing of the case.
+
+    Raises PersonError as ``enter`` and ``withdraw`` do, so that what is kept for later can be written then.
+    """
     page = await _page(session, link_key, token)
     row = await session.get(ConsentRow, record_id)
     if row is None or row.client_id != page.client_id:
         raise PersonError("record_unknown")
+    try:
+        key = await keys.open_case(session, keys.SYSTEM, page.case_id, Purpose.SYSTEM)
+    except CaseErased as error:
+        raise PersonError("link_unknown") from error
+    opened = await opened_again(session, key, record_id)
+    last = await _last(session, opened, record_id)
+    await _signed(session, opened, last, (last.notice_hash, Answer.WITHDRAWN.value), proof)
     return page.case_id, await ending.seats_of(session, row)
+
+
+async def opened_again(session: AsyncSession, key: CaseKey, record_id: str) -> Opened:
+    """The page of whoever this record is about, for what they did on it before; it may have been closed since.
+
+    Raises PersonError ``record_unknown``.
+    """
+    row = await session.get(ConsentRow, record_id)
+    page = await session.get(PersonPage, row.client_id) if row else None
+    if page is None or page.case_id != key.case_id:
+        raise PersonError("record_unknown")
+    client, case = await session.get_one(CaseClient, page.client_id), await session.get_one(Case, page.case_id)
+    return Opened(page, client, case, key)
 
 
 async def look(session: AsyncSession, opened: Opened, now: datetime) -> tuple[Overview, list[Notice]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -11,7 +12,10 @@ from aiohttp import web
 from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from consent.database import DatabaseBusy
+from consent.gate import Answer
 from consent.notices import Notice, Purpose, Text, current
+from server import withdrawals
 from server.accounts.sessions import PASSWORDS
 from server.cases.words import role_label
 from server.consents import papers
@@ -23,7 +27,7 @@ from server.http.errors import Problem
 from server.http.limits import spend
 from server.http.render import iso, render
 from server.i18n import Translator, language, translator_for
-from server.person import service
+from server.person import service, spooled
 from server.person.service import Opened, PersonError
 from server.person.words import REFUSED, WHY
 
@@ -97,14 +101,19 @@ async def _look(request: web.Request, asked: Asked, now: datetime) -> dict[str, 
 
 
 async def _withdraw(request: web.Request, asked: Asked, now: datetime) -> dict[str, Any]:
-    """Media ends first in a running meeting; what was taken back is written second."""
+    """Media ends first in a running meeting; what was taken back is written second, if need be after the answer.
+
+    Then the answer is ``{"kept": true}`` with the word for how it stands, instead of the page.
+    """
     async with database(request).read() as session:
         link_key = secrets(request).derive(service.LINK_PURPOSE)
-        case_id, seats = await service.ends(session, link_key, asked.link, _record(asked))
-    async with rooms(request).ending(case_id, seats), database(request).write() as session:
-        opened = await _enter(request, session, asked, now)
-        await service.withdraw(session, opened, _record(asked), now, proof=asked.proof)
-    return await _look(request, asked, now)
+        case_id, seats = await service.ends(session, link_key, asked.link, _record(asked), asked.proof)
+    item = spooled.item(case_id, _record(asked), asked.proof, now)
+    if await withdrawals.in_case(request, case_id, seats, spooled.KIND, item):
+        with suppress(DatabaseBusy):
+            return await _look(request, asked, now)
+    _ = translator_for(request.app, _language(request, asked))
+    return {"kept": True, "words": _(ANSWERS[Answer.WITHDRAWN.value])}
 
 
 async def _give(request: web.Request, asked: Asked, now: datetime) -> dict[str, Any]:

@@ -16,13 +16,12 @@ from consent.keys import CaseKey, Purpose
 from consent.ledger import seat_actor
 from consent.policy import Role
 from consent.records import Method
-from rooms.spooled import keeper
+from server import withdrawals
 from server.appointments.service import SeatContext
 from server.consents import other_ways
 from server.consents import service as consents
 from server.consents.scene import scene
 from server.consents.service import ConsentError, Given, Proof
-from server.evidence.job import SPOOL
 from server.http.context import CATALOGS, database, rooms
 from server.http.errors import Problem
 from server.http.limits import spend
@@ -129,26 +128,12 @@ async def _withdraw(request: web.Request, keys: Keys, asked: WithdrawRequest) ->
         context, key = await _open(session, keys, asked, now)
         ended = await _ended(session, key, context, asked, now)
 
-    async def record() -> None:
-        async with database(request).write() as session:
-            _, key = await _open(session, keys, asked, now)
-            try:
-                await consents.withdraw(
-                    session,
-                    key,
-                    seat_id=context.seat_id,
-                    purpose=asked.purpose,
-                    about_seat=asked.about_seat,
-                    now=now,
-                    tapped_by=asked.tapped_by,
-                    method=_method(asked),
-                )
-            except ConsentError as error:
-                raise SeatError("nothing_given" if error.code == "not_asked" else error.code) from error
-
-    keep = keeper(request.app[SPOOL], spooled.KIND, spooled.item(context, asked, _method(asked), now))
-    if not await rooms(request).withdraw(context.appointment_id, ended, record, keep):
-        return WithdrawReply(written=False, consent=None)
+    item = spooled.item(context, asked, _method(asked), now)
+    try:
+        if not await withdrawals.in_meeting(request, context.appointment_id, ended, spooled.KIND, item):
+            return WithdrawReply(written=False, consent=None)
+    except ConsentError as error:
+        raise SeatError("nothing_given" if error.code == "not_asked" else error.code) from error
     await rooms(request).case_changed(context.case_id)
     return WithdrawReply(written=True, consent=await _standing(request, keys, asked, now))
 

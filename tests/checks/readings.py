@@ -11,16 +11,18 @@ UNSEEN = re.compile(r"Purpose\.SYSTEM|\bdata_keys?(?:_now)?\(")
 FOLDERS = ("server", "signaling", "rooms", "media")
 ALLOWED = {
     "server/appointments/service.py": "tells a live meeting and a link's page who is invited; coming is an entry",
+    "server/consents/entering.py": "finds what a worker's form takes back; shows nothing",
     "server/consents/upkeep.py": "offers another way when a guardian's word has ended; shows nothing",
     "server/demo.py": "finds the invented cases by their names",
     "server/demo_consent.py": "answers for the invented people",
+    "server/person/service.py": "looks whether a tap on their own page is theirs, before media ends; shows nothing",
     "server/seats/consents.py": "asks the person themself, by their own link",
     "server/seats/meeting.py": "tells a live meeting what its clients agree to; coming is an entry",
     "server/seats/service.py": "asks the person themself, by their own link",
-    "server/seats/spooled.py": "writes what a person took back while the database was away; shows nothing",
     "server/sessions/summaries.py": "counts, and keeps nothing personal",
     "server/supervision/emergency.py": "compares the name that was typed with the cases' names; shows none",
     "server/supervision/reviewing.py": "hands a reviewer's words to the worker to whom they were written",
+    "server/withdrawals.py": "writes what a person took back, perhaps later; shows nothing",
 }
 
 

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from consent import database as databases
-from consent.database import Database
+from consent.database import Database, DatabaseBusy
 from consent.events import Tag
 from media.pool import MediaPool
 from rooms import withdrawal
 from rooms.plan import Gate, SeatConsent
+from rooms.withdrawal import Recording
 from tests.flows.meeting import MEDIA, House, Person
 from tests.flows.test_rooms_media import publish, together
 from tests.unit.rooms.people import AGREED, CLIENT, GUEST, INTERPRETER, MANAGER, PSYCHOLOGIST, plan
@@ -58,7 +59,7 @@ async def stops(house: House, seat: str = CLIENT, consent: SeatConsent = TAKEN_B
         async with house.database.write():
             says(house, consent)
 
-    return await house.rooms.withdraw(plan().appointment_id, {seat}, record)
+    return await house.rooms.withdraw(plan().appointment_id, {seat}, record, lambda: (record, lambda: None))
 
 
 async def refusals(person: Person, producer: str = "p0") -> set[str | None]:
@@ -210,28 +211,55 @@ async def test_what_is_taken_back_on_a_page_ends_media_before_it_is_written(hous
     manager, client = await together(house)
     await publish(client, 1)
     await manager.until(lambda: len(manager.state["producers"]) == 1)
-    async with house.rooms.ending(plan().case_id, {CLIENT}):
+
+    async def record() -> None:
         await manager.until(lambda: manager.state["producers"] == [])
         assert await refusals(client) == {"consent_missing"}
         says(house, TAKEN_BACK)
+
+    assert await house.rooms.withdraw_in_case(plan().case_id, {CLIENT}, record)
     await manager.until_other(CLIENT, consent="ask", took_back=True)
     assert await refusals(client) == {"consent_missing"}
 
 
-async def test_what_could_not_be_taken_back_on_a_page_goes_on(house: House) -> None:
+@pytest.mark.parametrize("error", [LookupError("not theirs"), DatabaseBusy()])
+async def test_what_could_neither_be_written_nor_kept_on_a_page_goes_on(house: House, error: Exception) -> None:
     _, client = await together(house)
 
-    async def refused() -> None:
-        async with house.rooms.ending(plan().case_id, {CLIENT}):
-            assert await client.code("media.capabilities") == "consent_missing"
-            raise LookupError("not theirs")
+    async def record() -> None:
+        assert await client.code("media.capabilities") == "consent_missing"
+        raise error
 
-    with pytest.raises(LookupError, match="not theirs"):
-        await refused()
+    with pytest.raises(type(error)):
+        await house.rooms.withdraw_in_case(plan().case_id, {CLIENT}, record)
     assert await client.code("media.capabilities") is None
+
+
+async def test_what_is_kept_and_then_was_not_theirs_gives_the_media_back(house: House) -> None:
+    _, client = await together(house)
+    written: list[bool] = []
+
+    async def busy() -> None:
+        raise DatabaseBusy
+
+    async def refused() -> None:
+        assert await client.code("media.capabilities") == "consent_missing"
+        raise LookupError("not theirs")
+
+    def keep() -> tuple[Recording, Callable[[], None]]:
+        return refused, lambda: written.append(True)
+
+    assert not await house.rooms.withdraw_in_case(plan().case_id, {CLIENT}, busy, keep)
+    await client.until(lambda: written == [True])
+    async with asyncio.timeout(20):
+        while await client.code("media.capabilities") is not None:
+            await asyncio.sleep(0.02)
 
 
 async def test_what_ends_in_one_case_ends_nothing_in_another(house: House) -> None:
     _, client = await together(house)
-    async with house.rooms.ending("another case", {CLIENT}):
+
+    async def record() -> None:
         assert await client.code("media.capabilities") is None
+
+    assert await house.rooms.withdraw_in_case("another case", {CLIENT}, record)

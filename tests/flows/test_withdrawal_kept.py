@@ -3,63 +3,163 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
-from aiohttp import web
-from aiohttp.test_utils import TestClient
+from aiohttp import ClientResponse, web
+from aiohttp.test_utils import TestClient, TestServer
+from sqlalchemy import select
 
 from consent import database as databases
 from consent.database import Database
-from consent.datakey import DataKey
 from consent.events import Tag
 from consent.ledger import Entry
-from consent.spool import Spool
-from media.pool import MediaPool
+from consent.policy import Role
 from rooms import withdrawal
-from rooms.spooled import keeper
+from server import app as composition
+from server import secrets, withdrawals
+from server.appointments import links
 from server.appointments.seats import of_appointment
+from server.appointments.tables import Seat
 from server.evidence.job import SPOOL
+from server.http.context import DATABASE, SECRETS
 from server.seats import spooled
-from tests.flows.meeting import MEDIA, House
-from tests.flows.test_rooms_consent import TAKEN_BACK, says
-from tests.flows.test_rooms_media import together
+from server.settings import Settings
+from tests.flows.test_person import SignedIn, Walk, walk
 from tests.flows.test_seat_consent import asked, desk, post, yes
 from tests.flows.test_signaling_seats import Desk
-from tests.unit.rooms.people import CLIENT, plan
+from tests.support.ledger import read_all
+from tests.support.socket_person import SocketPerson
 
-__all__ = ["desk"]  # a fixture
+__all__ = ["desk", "walk"]  # fixtures
 
 Entries = Callable[..., Awaitable[Sequence[Entry]]]
 
 
-async def test_it_is_in_the_spool_until_it_is_in_the_database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(databases, "BUSY_TIMEOUT_S", 0)
+@pytest.fixture
+def shut_out(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Callable[[], sqlite3.Connection]:
+    """Takes the database's write lock away from the server, until the connection is closed."""
+    monkeypatch.setattr(databases, "BUSY_TIMEOUT_S", 1)
     monkeypatch.setattr(withdrawal, "RETRY_S", 0.02)
-    database, pool = Database.in_file(tmp_path / "rooms.sqlite3"), MediaPool(MEDIA)
-    house = House(database, pool)
-    await house.start()
-    await pool.start()
-    manager, _ = await together(house)
-    spool = Spool(tmp_path / "spool", DataKey(b"k" * 32))
 
-    async def record() -> None:
-        async with database.write():
-            says(house, TAKEN_BACK)
+    def shut() -> sqlite3.Connection:
+        connection = sqlite3.connect(settings.data_dir / "poruch.sqlite3", isolation_level=None, timeout=20)
+        connection.execute("BEGIN IMMEDIATE")
+        return connection
 
-    other = sqlite3.connect(tmp_path / "rooms.sqlite3", isolation_level=None)
-    other.execute("BEGIN IMMEDIATE")
-    keep = keeper(spool, "withdrawal", {"seat": CLIENT})
-    assert not await house.rooms.withdraw(plan().appointment_id, {CLIENT}, record, keep)
-    assert [(kept.kind, kept.item) for kept in spool.waiting] == [("withdrawal", {"seat": CLIENT})]
+    return shut
+
+
+@dataclass
+class Meeting:
+    """A client in the live meeting of a case, and the record by which they agreed to it."""
+
+    walk: Walk
+    there: SocketPerson
+    record: str
+
+    async def by_the_person(self) -> None:
+        status, body = await self.walk.ask("/withdraw", record=self.record)
+        assert (status, body) == (200, {"kept": True, "words": "stopped agreeing"})
+
+    async def by_a_worker(self) -> None:
+        path = f"/cases/{self.walk.case}/consents/{self.record}/withdraw"
+        await self._said(await self.walk.manager.post(path, {"method": "phone", "witness": "Oksana"}))
+
+    async def by_a_form(self) -> None:
+        fields = {"purpose": "video", "answer": "withdrawn", "method": "home_visit", "witness": "Oksana"}
+        path = f"/cases/{self.walk.case}/clients/{self.walk.client}/consents/new"
+        said = datetime.now(UTC).date().isoformat()
+        await self._said(await self.walk.manager.post(path, {**fields, "notice_language": "en", "said": said}))
+
+    async def _said(self, answer: ClientResponse) -> None:
+        assert answer.status == 202
+        assert "It holds from this moment" in await answer.text()
+
+
+@pytest.fixture
+async def meeting(
+    shut_out: Callable[[], sqlite3.Connection], walk: Walk, app: web.Application, settings: Settings
+) -> AsyncIterator[Meeting]:
+    assert shut_out  # first of all: how long a connection waits is settled when it is made
+    async with walk.database.read() as session:
+        [seat] = await session.scalars(select(Seat).where(Seat.client_id == walk.client))
+    token = links.make(app[SECRETS].derive(links.KEY_PURPOSE), seat.id, seat.link_version)
+    there = await SocketPerson.come(f"{settings.base_url}/call#i={token}")
+    await there.until(lambda state: state["you"]["consent"] == "allow")
+    _, page = await walk.ask()
+    await walk.manager.post("/language", {"language": "en"}, page=walk.page)  # so that it has its form's token already
+    yield Meeting(walk, there, page["agreements"][0]["record"])
+    await there.leave()
+
+
+@pytest.mark.embedded
+@pytest.mark.parametrize("how", [Meeting.by_the_person, Meeting.by_a_worker, Meeting.by_a_form])
+async def test_what_is_taken_back_outside_the_call_holds_at_once_and_is_kept_until_it_can_be_written(
+    meeting: Meeting,
+    app: web.Application,
+    shut_out: Callable[[], sqlite3.Connection],
+    entries: Entries,
+    how: Callable[[Meeting], Awaitable[None]],
+) -> None:
+    before = datetime.now(UTC)
+    other = shut_out()
+    await how(meeting)
+    after = datetime.now(UTC)
+    await meeting.there.until(lambda state: state["you"]["consent"] == "ask")
+    [kept] = app[SPOOL].waiting
+    assert await entries(Tag.CONSENT_WITHDRAWN) == []
     other.close()
-    await manager.until_other(CLIENT, consent="ask", took_back=True)
-    assert spool.waiting == []
-    await house.stop()
-    await pool.close()
-    await database.close()
+    await meeting.there.until(
+        lambda _: meeting.there.heard[-1][0] == "seat.closed"
+    )  # nobody waits at the door for a no
+    [entry] = await entries(Tag.CONSENT_WITHDRAWN)
+    assert before < entry.at < after
+    assert entry.at.isoformat() == kept.item["at"]
+    assert app[SPOOL].waiting == []
+    way = f"/cases/{meeting.walk.case}/consents"
+    assert "stopped agreeing" in await (await meeting.walk.manager.get(way)).text()
+
+
+@pytest.mark.embedded
+async def test_the_servers_end_loses_nothing_of_it_and_the_next_start_writes_it_once(
+    meeting: Meeting,
+    client: TestClient[web.Request, web.Application],
+    settings: Settings,
+    shut_out: Callable[[], sqlite3.Connection],
+) -> None:
+    other = shut_out()
+    await meeting.by_the_person()
+    await client.close()  # the database is still away, so the spool is all that is left
+    other.close()
+    for _ in range(2):
+        again = composition.build(settings, secrets.load(settings.data_dir))
+        async with TestClient(TestServer(again, host="127.0.0.1", port=settings.listen_port)):
+            assert again[SPOOL].waiting == []
+            async with again[DATABASE].read() as session:
+                [entry] = await read_all(session, Tag.CONSENT_WITHDRAWN)
+                assert entry.actor == f"client:{meeting.walk.client}"
+
+
+@pytest.mark.embedded
+async def test_what_is_not_theirs_to_take_back_is_not_kept_either(
+    meeting: Meeting, app: web.Application, shut_out: Callable[[], sqlite3.Connection], signed_in: SignedIn
+) -> None:
+    stranger = await signed_in(Role.CASE_MANAGER)
+    await stranger.get("/")
+    forged = {"key": "AAAA", "at": "2026-01-01T00:00:00.000Z", "value": "AAAA"}
+    other = shut_out()
+    assert await meeting.walk.ask("/withdraw", record="0" * 16) == (404, "record_unknown")
+    assert await meeting.walk.ask("/withdraw", record=meeting.record, signature=forged) == (400, "signature_invalid")
+    path = f"/cases/{meeting.walk.case}/consents/{meeting.record}/withdraw"
+    assert (await stranger.post(path, {"method": "phone"})).status == 503  # nor is the refusal, so it comes later
+    assert (await meeting.walk.manager.post(path, {"method": "dream"})).status == 422
+    other.close()
+    assert (await stranger.post(path, {"method": "phone"})).status == 403
+    assert app[SPOOL].waiting == []
+    assert meeting.there.state["you"]["consent"] == "allow"
 
 
 async def test_what_was_kept_is_written_at_the_next_start_with_its_own_time_and_once(
@@ -87,10 +187,10 @@ async def test_what_was_kept_is_written_at_the_next_start_with_its_own_time_and_
     }
     for _ in range(2):
         spool.put(spooled.KIND, item)
-        await spooled.replay(spool, database)
+        await withdrawals.replay(spool, database)
         assert spool.waiting == []
         taken_back = [each for each in await entries(Tag.CONSENT_WITHDRAWN) if each.details["purpose"] == "video"]
         assert [each.at for each in taken_back] == [at]
     spool.put(spooled.KIND, {**item, "purpose": "recording"})
-    await spooled.replay(spool, database)  # nothing of that kind was given
+    await withdrawals.replay(spool, database)  # nothing of that kind was given
     assert spool.waiting == []

@@ -33,6 +33,8 @@ class Page {
   readonly #said = h("p", { class: "govuk-body", role: "status" });
   #page: PersonPage | null = null;
   #readers: readonly Reading[] | null = null;
+  /** Whether what was done last is written down later. */
+  #late = false;
 
   constructor(root: HTMLElement, desk: PersonDesk) {
     this.#root = root;
@@ -103,7 +105,7 @@ class Page {
         "div",
         { class: "govuk-button-group" },
         each.stop
-          ? this.#button(`do-${each.record}`, t("Stop agreeing"), () => this.#desk.withdraw(each), "govuk-button--warning", name)
+          ? this.#button(`do-${each.record}`, t("Stop agreeing"), () => this.#stop(each, page), "govuk-button--warning", name)
           : each.again !== null &&
               this.#button(`do-${each.record}`, t("I agree again"), () => this.#desk.give(each, each.again?.hash ?? ""), "", name),
         h(
@@ -130,14 +132,24 @@ class Page {
   async #act(button: HTMLButtonElement, act: () => Promise<PersonPage>): Promise<void> {
     if (button.getAttribute("aria-disabled") === "true") return;
     button.setAttribute("aria-disabled", "true");
+    this.#late = false;
     try {
       this.#draw(await act());
-      this.#say(t("Done. It holds from this moment."));
+      this.#say(this.#late ? t("Stopped. It holds from this moment, and the server writes it down as soon as it can.") : t("Done. It holds from this moment."));
     } catch (error) {
       if (!(error instanceof Refusal)) throw error;
       button.removeAttribute("aria-disabled");
       this.#say(words(error));
     }
+  }
+
+  /** Taken back while the server cannot write: it is shown as it stands, although the record does not have it yet. */
+  async #stop(each: Agreement, page: PersonPage): Promise<PersonPage> {
+    const reply = await this.#desk.withdraw(each);
+    this.#late = "kept" in reply;
+    if (!("kept" in reply)) return reply;
+    const stopped: Agreement = { ...each, state: "withdrawn", words: reply.words, at: new Date().toISOString(), until: null, stop: false };
+    return { ...page, agreements: page.agreements.map((other) => (other.record === each.record ? stopped : other)) };
   }
 
   async #keep(record: string): Promise<void> {

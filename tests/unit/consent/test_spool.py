@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -76,6 +79,46 @@ def test_a_torn_end_loses_nothing_that_was_acknowledged(path: Path) -> None:
         torn = again(torn, path)
         assert [kept.item["n"] for kept in torn.waiting] == [1, 3]
         torn.close()
+
+
+@contextmanager
+def full_disk(taken: int) -> Iterator[None]:
+    """The operating system lets no file of this process grow beyond so many bytes."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (taken, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_a_full_disk_refuses_what_is_new_and_never_what_is_done(path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    spool = Spool(path, KEY)
+    kept = [spool.put("room", {"n": number}) for number in range(3)]
+    with full_disk(len(path.read_bytes().rstrip(b"\0")) + 8):
+        with pytest.raises(OSError, match="part"):
+            spool.put("room", {"n": 3})
+        spool.done(kept[0])
+        assert [each.item["n"] for each in spool.waiting] == [1, 2]
+    assert "could not note" in caplog.text
+    # It was not noted, so it comes back: whoever replays finds it in the database.
+    spool = again(spool, path)
+    assert [each.item["n"] for each in spool.waiting] == [0, 1, 2]
+    for each in kept:
+        spool.done(each)
+    assert again(spool, path).waiting == []
+
+
+def test_what_comes_after_a_spool_that_could_not_be_emptied_is_found(path: Path) -> None:
+    spool = Spool(path, KEY)
+    kept = [spool.put("room", {"n": number}) for number in range(3)]
+    for each in kept[1:]:
+        spool.done(each)
+    with full_disk(0):
+        spool.done(kept[0])
+    assert spool.waiting == []
+    spool.put("room", {"n": 7})
+    assert 7 in [each.item["n"] for each in again(spool, path).waiting]
 
 
 def test_it_says_nothing_to_whoever_reads_the_file(path: Path) -> None:

@@ -53,6 +53,12 @@ export interface PersonPage {
   }[];
 }
 
+/** It holds already, and is written down as soon as the server can. */
+export interface Kept {
+  readonly kept: true;
+  readonly words: string;
+}
+
 export interface Reading {
   readonly at: string;
   readonly name: string;
@@ -81,7 +87,8 @@ export class PersonDesk {
     return this.#ask("", {});
   }
 
-  async withdraw({ record, purpose, hash }: Agreement): Promise<PersonPage> {
+  /** The page as it is now; or only the word for how it stands, when the server writes it down later. */
+  async withdraw({ record, purpose, hash }: Agreement): Promise<PersonPage | Kept> {
     const signature = await signed(record, purpose, hash, "withdrawn");
     return this.#ask("/withdraw", { record, ...signature });
   }
