@@ -17,10 +17,9 @@ from server.cases import service as cases
 from server.consents import fhir, overview, texts
 from server.consents.entering import record_of
 from server.consents.tables import ConsentRow
-from server.consents.views import case_for
+from server.consents.views import case_for, enter_case
 from server.devices.signatures import verify
 from server.http.context import database
-from server.http.guard import allowed
 from server.http.render import render
 
 
@@ -36,14 +35,13 @@ def routes() -> list[web.RouteDef]:
 async def show(request: web.Request) -> web.Response:
     """GET …/consents/{record_id}: everything that was told and answered, in the language in which it was told."""
     async with database(request).write() as session:
-        case, _, key = await case_for(request, session, Action.READ_CONSENT)
+        case, entrance = await enter_case(request, session, Action.READ_CONSENT)
+        key = entrance.key
         row = await record_of(request, session, case)
         key.unlock(row)
         text = await texts.with_hash(session, row.notice_hash)
         names = await overview.names(session, [row.entered_by])
         clients = {client.id: client.alias for client in await cases.clients(session, case.id)}
-        may_enter = await allowed(request, session, Action.ENTER_CONSENT, case.id)
-        may_export = await allowed(request, session, Action.EXPORT_RECORD, case.id)
     return render(
         request,
         "consents/record.html",
@@ -55,8 +53,8 @@ async def show(request: web.Request) -> web.Response:
         client=clients[row.client_id],
         entered_by=names.get(row.entered_by or ""),
         signed=signature_holds(row),
-        may_enter=may_enter,
-        may_export=may_export,
+        may_enter=entrance.may(Action.ENTER_CONSENT),
+        may_export=entrance.may(Action.EXPORT_RECORD),
     )
 
 

@@ -8,7 +8,6 @@ from datetime import UTC, date, datetime, time
 from aiohttp import web
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from consent import keys
 from consent.keys import CaseKey, Purpose
 from consent.policy import Action
 from server.cases import service as cases
@@ -17,9 +16,10 @@ from server.cases.views import done
 from server.consents import other_ways, overview, representation, suitability, texts
 from server.http.context import DATABASE, SETTINGS, SignedIn, database
 from server.http.errors import NotFound
-from server.http.guard import account, allowed, reader, require
+from server.http.guard import account
 from server.http.render import render
 from server.i18n import N_
+from server.supervision.access import Entrance, enter
 
 OPENED_FOR: Mapping[Action, Purpose] = {
     Action.READ_CONSENT: Purpose.READ,
@@ -66,13 +66,20 @@ def install(app: web.Application) -> None:
 
 async def case_for(request: web.Request, session: AsyncSession, action: Action) -> tuple[Case, SignedIn, CaseKey]:
     """The case of the address, open, and who may do this with it. Raises NotFound or Forbidden."""
+    case, entrance = await enter_case(request, session, action)
+    return case, entrance.signed_in, entrance.key
+
+
+async def enter_case(request: web.Request, session: AsyncSession, action: Action) -> tuple[Case, Entrance]:
+    """The case of the address, and on what ground it is open: also to an inspector, or in an emergency, for reading.
+
+    Raises NotFound or Forbidden.
+    """
     account(request)
     case = await cases.find(session, request.match_info["case_id"])
     if case is None:
         raise NotFound
-    signed_in = await require(request, session, action, case.id)
-    key = await keys.open_case(session, reader(signed_in), case.id, OPENED_FOR[action])
-    return case, signed_in, key
+    return case, await enter(request, session, action, case.id, OPENED_FOR[action])
 
 
 async def client_of(request: web.Request, session: AsyncSession, case: Case) -> CaseClient:
@@ -92,7 +99,8 @@ async def show(request: web.Request) -> web.Response:
     """GET /cases/{case_id}/consents: by client what stands, who acts for them, and how else they are reached."""
     now = datetime.now(UTC)
     async with database(request).write() as session:
-        case, _, key = await case_for(request, session, Action.READ_CONSENT)
+        case, entrance = await enter_case(request, session, Action.READ_CONSENT)
+        key = entrance.key
         clients = await cases.clients(session, case.id)
         people = [await overview.of_client(session, key, client, now) for client in clients]
         ways = await other_ways.of_case(session, case.id)
@@ -100,7 +108,7 @@ async def show(request: web.Request) -> web.Response:
         papers = await representation.of_case(session, case.id)
         seats = await representation.open_seats(session, case.id, now)
         may = {
-            action.value: await allowed(request, session, action, case.id)
+            action.value: entrance.may(action)
             for action in (Action.ENTER_CONSENT, Action.DECIDE_SUITABILITY, Action.EXPORT_RECORD)
         }
         why_not = await suitability.why_not(session, case.id, now)
@@ -109,6 +117,7 @@ async def show(request: web.Request) -> web.Response:
         "consents/case.html",
         nav="cases",
         case=case,
+        entrance=entrance,
         people=people,
         ways=ways,
         names=names,

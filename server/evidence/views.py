@@ -11,7 +11,7 @@ from aiohttp import web
 from consent import export, ledger
 from consent.checkpointer import LedgerProblem
 from consent.events import Tag
-from consent.keys import CaseErased, CaseRefused, Purpose, open_case
+from consent.keys import CaseErased, Purpose
 from consent.policy import Action
 from consent.tiles import Tile
 from consent.tree import TreeIncomplete, newest, size_of
@@ -20,9 +20,10 @@ from server.evidence.job import LEDGER_JOB, LedgerJob
 from server.evidence.words import WRONG
 from server.http.context import SETTINGS, database
 from server.http.errors import Forbidden, NotFound, Problem
-from server.http.guard import account, reader, require
+from server.http.guard import account, require
 from server.http.render import render
 from server.i18n import N_
+from server.supervision.access import enter
 
 JSON_LINES = "application/jsonl"
 FOR_GOOD = "private, max-age=31536000, immutable"
@@ -101,11 +102,8 @@ async def case_export(request: web.Request) -> web.StreamResponse:
     """GET /cases/{case_id}/evidence.jsonl: every entry of a case, opened and proven; taking it away is an entry."""
     case_id, now, signed_in, job = request.match_info["case_id"], datetime.now(UTC), account(request), job_of(request)
     async with database(request).write() as session:
-        await require(request, session, Action.EXPORT_RECORD, case_id)
         try:
-            key = await open_case(session, reader(signed_in), case_id, Purpose.EXPORT, now=now)
-        except CaseRefused:
-            raise Forbidden(Action.EXPORT_RECORD, case_id=case_id) from None
+            key = (await enter(request, session, Action.EXPORT_RECORD, case_id, Purpose.EXPORT)).key
         except CaseErased:
             raise NotFound from None
         details = {"form": "case", "by": signed_in.name, "role": signed_in.role.value}
