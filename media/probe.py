@@ -11,22 +11,23 @@ BEFORE_FIRST = 2.0
 LONGEST = 12.0
 """Seconds without progress after which a probe ends."""
 BACK_OFF = (4.0, 8.0, 16.0, 32.0)
-"""Seconds of rest after one, two, … probes in a row that ended in a lower estimate."""
+"""Seconds of rest after one, two, … probes in a row that gained nothing."""
 
 _FALL = 0.9  # an estimate below so much of the best one during a probe means that it was too much
 _PROGRESS = 1.03
+_GAIN = 1.1  # a probe that ends so much above where it began was of use, even if it went too far at its end
 _ABOVE = 1.1  # of the estimate: what a browser's estimate can follow within its next step
 
 
 class Prober:
     """One subscriber's probing. Times in seconds of one steady clock, rates in bits per second."""
 
-    __slots__ = ("_began_at", "_best_bps", "_failures", "_rest_until", "_wanted_since")
+    __slots__ = ("_began_at", "_best_bps", "_failures", "_first_bps", "_rest_until", "_wanted_since")
 
     def __init__(self) -> None:
         self._wanted_since: float | None = None
         self._began_at: float | None = None
-        self._best_bps = 0.0
+        self._best_bps = self._first_bps = 0.0
         self._failures = 0
         self._rest_until = float("-inf")
 
@@ -42,10 +43,12 @@ class Prober:
         if now < self._rest_until or now - self._wanted_since < BEFORE_FIRST:
             return 0.0
         if self._began_at is None:
-            self._began_at, self._best_bps = now, estimate_bps
+            self._began_at, self._best_bps, self._first_bps = now, estimate_bps, estimate_bps
         if estimate_bps > _PROGRESS * self._best_bps:
             self._began_at, self._best_bps = now, estimate_bps
         if estimate_bps < _FALL * self._best_bps or now - self._began_at > LONGEST:
+            if estimate_bps > _GAIN * self._first_bps:
+                self._failures = 0
             self._rest_until = now + BACK_OFF[min(self._failures, len(BACK_OFF) - 1)]
             self._failures += 1
             self._began_at = None

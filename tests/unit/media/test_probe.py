@@ -41,6 +41,18 @@ def test_a_probe_that_leads_nowhere_ends() -> None:
     assert prober.rate(300_000, 150_000, 700_000, BEFORE_FIRST + LONGEST + 0.1) == 0
 
 
+def test_a_probe_that_went_too_far_but_gained_something_is_followed_by_a_short_rest() -> None:
+    prober = Prober()
+    prober.rate(300_000, 150_000, 2_000_000, 0.0)
+    now, estimate = BEFORE_FIRST, 300_000.0
+    for _ in BACK_OFF:
+        assert prober.rate(estimate, 150_000, 2_000_000, now) > 0
+        assert prober.rate(1.5 * estimate, 150_000, 2_000_000, now + 1) > 0
+        estimate *= 1.5 * 0.85  # what browsers do when they have seen too much
+        assert prober.rate(estimate, 150_000, 2_000_000, now + 2) == 0
+        now += 2 + BACK_OFF[0]
+
+
 def test_success_forgives() -> None:
     prober = Prober()
     prober.rate(300_000, 150_000, 700_000, 0.0)
