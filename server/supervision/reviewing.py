@@ -101,8 +101,9 @@ async def show_draw(request: web.Request) -> web.Response:
     async with database(request).read() as session:
         await require(request, session, Action.SUPERVISE)
         made = await session.get(SampleDraw, request.match_info["draw_id"])
-    if made is None or made.checkpoint is None:
-        raise NotFound
+        if made is None or made.checkpoint is None:
+            raise NotFound
+        counted = await samples.already(session, made)
     return web.json_response(
         {
             "month": made.month,
@@ -112,7 +113,8 @@ async def show_draw(request: web.Request) -> web.Response:
             "checkpoint": made.checkpoint,
             "seed": samples.key_of(made).hex(),
             "sessions": samples.sessions_in(made),
-            "how": "HMAC-SHA256(seed, worker + newline + session); the two lowest of each worker",
+            "already": [[each.worker, each.session] for each in counted],
+            "how": "HMAC-SHA256(seed, worker + newline + session); the lowest of each worker, two with those already",
         }
     )
 

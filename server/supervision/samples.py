@@ -20,6 +20,7 @@ from consent.tables import LedgerCheckpoint, LedgerHead
 from server.accounts.tables import Account
 from server.appointments.tables import Seat
 from server.cases.service import Doer
+from server.cases.tables import Case
 from server.sessions.tables import SessionFacet, SessionSummary
 from server.supervision.draw import PER_WORKER, Month, Pick, draw, seed
 from server.supervision.tables import Sample, SampleDraw
@@ -72,13 +73,18 @@ class Owed:
     worker_id: str
     name: str
     held: int
-    """Sessions that they held or took part in."""
+    """Sessions that they held or took part in, and that can still be read."""
     samples: tuple[Sample, ...]
+    erased: frozenset[str] = frozenset()
+    """Those of the samples that nobody can look through any more, because their case was erased before."""
+    final: bool = False
+    """Whether the last draw of the month was made: nothing can be drawn in place of what was erased after it."""
 
     @property
     def due(self) -> int:
         """How many looks the month asks for."""
-        return min(PER_WORKER, self.held)
+        wanted = min(PER_WORKER, self.held)
+        return min(wanted, len(self.samples) - len(self.erased)) if self.final else wanted
 
     @property
     def reviewed(self) -> int:
@@ -132,8 +138,7 @@ async def _make(session: AsyncSession, asked: SampleDraw, now: datetime) -> bool
     sessions = await _sessions_of(session, Month.parse(asked.month), asked.asked_at)
     asked.sessions = canonical({worker: sorted(own) for worker, own in sessions.items()}).decode()
     asked.checkpoint, asked.drawn_at = signed.note, now
-    earlier = await session.execute(select(Sample.worker_id, Sample.session_id).where(Sample.month == asked.month))
-    picks = draw(key_of(asked), sessions, {Pick(worker, picked) for worker, picked in earlier})
+    picks = draw(key_of(asked), sessions, await already(session, asked))
     cases = await _cases_of(session, [pick.session for pick in picks])
     for pick in picks:
         session.add(
@@ -169,6 +174,26 @@ def sessions_in(made: SampleDraw) -> Mapping[str, list[str]]:
     return found
 
 
+async def already(session: AsyncSession, made: SampleDraw) -> list[Pick]:
+    """What earlier draws of the month picked, as it counted in this draw.
+
+    A pick that was erased before anybody had looked through it counted for nothing, so that another was drawn for it.
+    """
+    earlier = await session.scalars(
+        select(Sample)
+        .join(SampleDraw, SampleDraw.id == Sample.draw_id)
+        .where(Sample.month == made.month, SampleDraw.number < made.number)
+        .order_by(Sample.worker_id, Sample.session_id)
+    )
+    there, at = sessions_in(made), made.drawn_at
+    return [
+        Pick(each.worker_id, each.session_id)
+        for each in earlier
+        if each.session_id in there.get(each.worker_id, ())
+        or (each.reviewed_at is not None and at is not None and each.reviewed_at <= at)
+    ]
+
+
 async def keep_up(session: AsyncSession, now: datetime) -> None:
     """What the clock asks for: the final draw of the month before, once there has been anything in it."""
     month = Month.of(now).before
@@ -181,6 +206,9 @@ async def month_view(session: AsyncSession, month: Month, now: datetime) -> list
     """Everybody who held sessions in the month, those who are owed most first."""
     held = {worker: len(own) for worker, own in (await _sessions_of(session, month, now)).items()}
     samples = (await session.scalars(select(Sample).where(Sample.month == str(month)).order_by(Sample.id))).all()
+    gone = set(await session.scalars(_erased.where(Sample.month == str(month))))
+    made = await draws_of(session, month)
+    final = any(each.number == FINAL and each.drawn_at is not None for each in made)
     ids = held.keys() | {sample.worker_id for sample in samples}
     names = dict((await session.execute(select(Account.id, Account.name).where(Account.id.in_(ids)))).all())
     view = [
@@ -188,11 +216,20 @@ async def month_view(session: AsyncSession, month: Month, now: datetime) -> list
             worker_id=worker,
             name=names.get(worker, ""),
             held=held.get(worker, 0),
-            samples=tuple(sample for sample in samples if sample.worker_id == worker),
+            samples=(own := tuple(sample for sample in samples if sample.worker_id == worker)),
+            erased=frozenset(sample.id for sample in own if sample.id in gone),
+            final=final,
         )
         for worker in ids
     ]
     return sorted(view, key=lambda each: (-each.owed, each.name, each.worker_id))
+
+
+_erased = (
+    select(Sample.id)
+    .join(Case, Case.id == Sample.case_id)
+    .where(Sample.reviewed_at.is_(None), Case.erased_at.is_not(None))
+)
 
 
 async def draws_of(session: AsyncSession, month: Month) -> Sequence[SampleDraw]:
