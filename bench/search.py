@@ -29,7 +29,8 @@ from consent.database import Database
 from consent.policy import Role
 from consent.tables import Base
 from server.accounts.tables import Account
-from server.sessions.search import Place, Wanted, search, unusual_counts
+from server.http.paging import Place
+from server.sessions.search import Wanted, search, unusual_counts
 from server.sessions.unusual import Unusual
 from tests.support.casework import Worker
 

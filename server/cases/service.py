@@ -7,16 +7,20 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal, Protocol
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, literal, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from consent import keys
 from consent.events import Tag
 from consent.ledger import account_actor, append
 from consent.policy import ACCOUNTS, MANAGERS, Action, Reach, Role, reach
+from consent.tables import UtcDateTime
 from server.accounts.tables import Account
 from server.cases.tables import Case, CaseClient, TeamMember
+from server.http.paging import Place
 
+PAGE = 50
+"""Cases on one page of the list."""
 TEAM_ROLES = ACCOUNTS - {Role.INSPECTOR, Role.SUPERVISOR, Role.ADMINISTRATOR}
 """Roles that work in a case's team."""
 
@@ -85,18 +89,38 @@ async def find(session: AsyncSession, case_id: str) -> Case | None:
     return await session.get(Case, case_id)
 
 
-async def reachable(session: AsyncSession, doer: Doer, *, closed: bool = False) -> Sequence[Case]:
-    """The open (or the closed) cases which this account may see in a list, by alias; listing them is an entry."""
+@dataclass(frozen=True)
+class Reachable:
+    """One page of the cases that somebody may see, by alias; pages follow each other by when a case was opened."""
+
+    cases: list[Case]
+    next: Place | None
+    """Where the next page begins, if there is one."""
+
+
+async def reachable(
+    session: AsyncSession, doer: Doer, *, closed: bool = False, after: Place | None = None
+) -> Reachable:
+    """The open (or the closed) cases which this account may see in a list, those opened last on the first page.
+
+    Names are sealed, so only a page is sorted by them; listing it, and nothing more, is an entry for each of its cases.
+    """
     chosen = select(Case).where(Case.closed_at.is_not(None) if closed else Case.closed_at.is_(None))
     match reach(doer.role, Action.LIST_CASES):
         case Reach.NOWHERE:
-            return []
+            return Reachable([], None)
         case Reach.TEAM:
             mine = select(TeamMember.case_id).where(TeamMember.account_id == doer.id, TeamMember.until.is_(None))
             chosen = chosen.where(Case.id.in_(mine))
-    found = (await session.scalars(chosen.where(Case.erased_at.is_(None)).order_by(Case.created_at, Case.id))).all()
-    await keys.open_cases(session, reader_of(doer), [case.id for case in found])
-    return sorted(found, key=lambda case: case.alias)
+    if after is not None:
+        here = tuple_(literal(after.at, UtcDateTime), literal(after.id))
+        chosen = chosen.where(tuple_(Case.created_at, Case.id) < here)
+    in_order = chosen.where(Case.erased_at.is_(None)).order_by(Case.created_at.desc(), Case.id.desc())
+    found = (await session.scalars(in_order.limit(PAGE + 1))).all()
+    shown = found[:PAGE]
+    await keys.open_cases(session, reader_of(doer), [case.id for case in shown])
+    last = shown[-1] if len(found) > PAGE else None
+    return Reachable(sorted(shown, key=lambda case: case.alias), Place(last.created_at, last.id) if last else None)
 
 
 async def team(session: AsyncSession, case_id: str) -> list[Member]:

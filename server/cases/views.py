@@ -17,6 +17,7 @@ from server.appointments import service as appointments
 from server.cases import service
 from server.cases.forms import FIRST_CLIENTS, read_case, read_client, read_first_clients
 from server.cases.tables import Case
+from server.http import paging
 from server.http.context import SignedIn, database, rooms, settings
 from server.http.errors import NotFound, Problem
 from server.http.forms import Form
@@ -113,17 +114,19 @@ def refusal(error: service.CaseError) -> Problem:
 
 async def list_cases(request: web.Request) -> web.Response:
     """GET /cases: the open cases which this person may see, or with ``?closed=1`` the closed ones."""
-    closed = request.query.get("closed") == "1"
+    closed, after = request.query.get("closed") == "1", paging.wanted(request)
     async with database(request).write() as session:
         signed_in = await require(request, session, Action.LIST_CASES)
-        found = await service.reachable(session, signed_in, closed=closed)
+        found = await service.reachable(session, signed_in, closed=closed, after=after)
         may_open = await allowed(request, session, Action.OPEN_CASE)
-        names = await service.clients_of(session, [case.id for case in found])
+        names = await service.clients_of(session, [case.id for case in found.cases])
     return render(
         request,
         "cases/list.html",
         nav="cases",
-        cases=found,
+        cases=found.cases,
+        next={**({"closed": "1"} if closed else {}), "after": found.next.spelt} if found.next else None,
+        further=after is not None,
         clients=names,
         may_open=may_open,
         may_break_glass=allows(signed_in.role, Action.BREAK_GLASS, on_team=False),

@@ -15,6 +15,7 @@ from consent.tables import UtcDateTime
 from server.accounts.tables import Account
 from server.cases.service import Doer
 from server.cases.tables import TeamMember
+from server.http.paging import Place
 from server.sessions.record import Phase
 from server.sessions.tables import SessionFacet, SessionSummary
 from server.sessions.unusual import Unusual
@@ -23,14 +24,6 @@ from server.supervision import grants
 PAGE = 25
 COUNTED = 1_000
 """Counting stops here: "more than a thousand" is as good an answer as the exact number."""
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where a page begins: after the session with this start and id, in falling order."""
-
-    starts_at: datetime
-    session_id: str
 
 
 @dataclass(frozen=True)
@@ -134,12 +127,12 @@ class _Query:
     def page(self, after: Place | None) -> Select[SessionSummary]:
         """One page and a row more, latest first."""
         found = self.select.order_by(self.starts_at.desc(), self.session_id.desc()).limit(PAGE + 1)
-        if after is None or after.starts_at > self._end[0]:
+        if after is None or after.at > self._end[0]:
             return found.where(self._in_time)
         # One end alone, or SQLite begins to read at the wrong one.
-        here = tuple_(literal(after.starts_at, UtcDateTime), literal(after.session_id))
+        here = tuple_(literal(after.at, UtcDateTime), literal(after.id))
         found = found.where(tuple_(self.starts_at, self.session_id) < here)
-        return found if self._end[1] or after.starts_at < self._end[0] else found.where(self._in_time)
+        return found if self._end[1] or after.at < self._end[0] else found.where(self._in_time)
 
     def counted(self) -> Select[int]:
         """How many there are, as far as they are counted."""

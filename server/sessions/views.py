@@ -14,6 +14,7 @@ from consent.keys import Purpose
 from consent.policy import MANAGERS, Action, Reach, Role, reach
 from server.cases.tables import Case
 from server.consents.words import PURPOSES
+from server.http import paging
 from server.http.context import SignedIn, database, settings
 from server.http.errors import NotFound
 from server.http.guard import account, require
@@ -147,7 +148,7 @@ async def list_sessions(request: web.Request) -> web.Response:
         marks=words.UNUSUAL,
         phases=words.PHASES,
         filter=chosen,
-        next=dict(chosen, after=_spelt(results.next)) if results.next else None,
+        next=dict(chosen, after=results.next.spelt) if results.next else None,
         further=asked.after is not None,
     )
 
@@ -184,7 +185,7 @@ def _wanted(request: web.Request, zone: ZoneInfo, workers: set[str]) -> search.W
         role=role if role in set(ROLES) else None,
         way=way if way in words.WAYS else None,
         unusual=Unusual(mark) if mark in set(Unusual) else None,
-        after=_place(query.get("after", "")),
+        after=paging.wanted(request),
     )
 
 
@@ -193,18 +194,5 @@ def _day(text: str, zone: ZoneInfo, days_on: int) -> datetime | None:
     try:
         day = date.fromisoformat(text) + timedelta(days=days_on)
         return datetime.combine(day, time(), zone).astimezone(UTC)
-    except (ValueError, OverflowError):
-        return None
-
-
-def _spelt(place: search.Place) -> str:
-    return f"{place.starts_at.isoformat()}~{place.session_id}"
-
-
-def _place(text: str) -> search.Place | None:
-    at, _, session_id = text.partition("~")
-    try:
-        starts_at = datetime.fromisoformat(at)
-        return search.Place(starts_at.astimezone(UTC), session_id[:16]) if starts_at.tzinfo else None
     except (ValueError, OverflowError):
         return None

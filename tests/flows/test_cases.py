@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Awaitable, Callable, Sequence
 
@@ -15,7 +16,7 @@ from consent.policy import Role
 from server.cases import service
 from server.cases.tables import Case
 from tests.flows.conftest import Person
-from tests.support.casework import Worker
+from tests.support.casework import Worker, open_case
 
 SignedIn = Callable[..., Awaitable[Person]]
 Visitor = Callable[[], Awaitable[Person]]
@@ -216,3 +217,26 @@ async def test_it_lists_a_case_for_its_interpreter_without_opening_it(signed_in:
     assert "Калина" in page
     assert f'href="{path}"' not in page
     assert (await interpreter.get(path)).status == 403
+
+
+async def test_the_list_of_cases_is_walked_page_by_page(
+    signed_in: SignedIn, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service, "PAGE", 2)
+    manager = await signed_in(Role.CASE_MANAGER)
+    async with database.write() as session:
+        for name in ("Первая", "Вторая", "Третья", "Четвёртая", "Пятая"):
+            case = await open_case(session, worker(manager), alias=name)
+            if name != "Пятая":
+                await service.close(session, worker(manager), case)
+    assert 'rel="next"' not in await (await manager.get("/cases")).text()
+    page, seen = "/cases?closed=1", []
+    while page:
+        text = await (await manager.get(page)).text()
+        seen.append(re.findall(r'<a class="govuk-link" href="/cases/\w{16}">(.*?)</a>', text))
+        further = re.search(r'rel="next" href="([^"]+)"', text)
+        page = html.unescape(further[1]) if further else ""
+    assert seen == [["Третья", "Четвёртая"], ["Вторая", "Первая"]]
+    assert "/cases?closed=1" in text, "the way back"
+    for strange in ("after=x", "after=2027-01-01T00:00:00~1", "after=~", "after=9999-12-31T23:59:59-14:00~f"):
+        assert (await manager.get(f"/cases?{strange}")).status == 200, strange

@@ -101,12 +101,34 @@ async def test_it_lists_only_the_cases_within_reach(database: Database) -> None:
         case, other = await open_case(session, manager), await open_case(session, manager, alias="Барвінок")
         await service.join_team(session, manager, case, lawyer.id)
         supervisor, administrator = await hire(session, Role.SUPERVISOR), await hire(session, Role.ADMINISTRATOR)
-        assert await service.reachable(session, lawyer) == [case]
-        assert await service.reachable(session, supervisor) == [other, case]
-        assert await service.reachable(session, administrator) == []
+        assert (await service.reachable(session, lawyer)).cases == [case]
+        assert (await service.reachable(session, supervisor)).cases == [other, case]
+        assert (await service.reachable(session, administrator)).cases == []
         await service.close(session, manager, other)
-        assert await service.reachable(session, supervisor) == [case]
-        assert await service.reachable(session, supervisor, closed=True) == [other]
+        assert (await service.reachable(session, supervisor)).cases == [case]
+        assert (await service.reachable(session, supervisor, closed=True)).cases == [other]
+
+
+async def test_a_long_list_comes_in_pages_and_only_what_is_shown_is_read(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service, "PAGE", 3)
+    async with database.write() as session:
+        manager, supervisor = await hire(session, Role.CASE_MANAGER), await hire(session, Role.SUPERVISOR)
+        for name in "гавбджє":
+            await open_case(session, manager, alias=name)
+    pages: list[list[str]] = []
+    after = None
+    async with database.write() as session:
+        while True:
+            found = await service.reachable(session, supervisor, after=after)
+            pages.append([case.alias for case in found.cases])
+            listed = [draft.case_id for draft in drafts(session) if draft.tag is Tag.CASE_READ]
+            assert len(listed) == sum(map(len, pages))
+            after = found.next
+            if after is None:
+                break
+    assert pages == [["д", "ж", "є"], ["а", "б", "в"], ["г"]]  # opened last first, each page by name
 
 
 @dataclass(frozen=True)

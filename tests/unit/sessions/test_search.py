@@ -16,11 +16,12 @@ from consent.ledger import append, seat_actor
 from consent.policy import Role
 from consent.tables import Base, CaseReading
 from server.appointments import service as appointments
+from server.http.paging import Place
 from server.opening import belongs
 from server.sessions import search as searching
 from server.sessions import summaries
 from server.sessions.record import Phase
-from server.sessions.search import PAGE, Place, Wanted, search
+from server.sessions.search import PAGE, Wanted, search
 from server.sessions.tables import SessionFacet, SessionSummary, SummaryProgress
 from server.sessions.unusual import Unusual
 from tests.support.casework import NOW, Worker, hire, open_case, plan, seat_of
