@@ -18,8 +18,12 @@ from server.appointments.tables import Appointment, Seat, Status
 from server.cases.service import Doer
 from server.consents import suitability
 
-GUEST_ROLES = (Role.AGENCY_GUEST, Role.INTERPRETER, Role.REPRESENTATIVE, Role.HELPER)
-"""Roles that somebody without an account, other than a client, can be invited in."""
+GUEST_ROLES = (Role.AGENCY_GUEST, Role.INTERPRETER, Role.REPRESENTATIVE, Role.HELPER, Role.SUPERVISOR)
+"""Roles that somebody who is not on the case's team, other than a client, can be invited in.
+
+A supervisor is among them: no team has one, and whoever wants to be present is invited by name, so that each client is
+asked about that very person.
+"""
 
 
 class TooManyLinks(Exception):

@@ -24,7 +24,12 @@ BROUGHT = Path(__file__).parent / "notices"
 """The texts that the program brings: one file for each language, one table for each purpose."""
 MAX_MEDIA_BYTES = {"audio": 8 * 1024 * 1024, "sign_video": 24 * 1024 * 1024}
 TYPES: Mapping[str, Mapping[bytes, str]] = {
-    "audio": {b"OggS": "audio/ogg", b"ID3": "audio/mpeg", b"\xff\xfb": "audio/mpeg", b"RIFF": "audio/wav"},
+    "audio": {
+        b"OggS": "audio/ogg",
+        b"RIFF": "audio/wav",
+        # MP3 with a tag, and bare frames: MPEG-1 and MPEG-2 (which telephones record), each with and without checksum.
+        **dict.fromkeys((b"ID3", b"\xff\xfb", b"\xff\xfa", b"\xff\xf3", b"\xff\xf2"), "audio/mpeg"),
+    },
     "sign_video": {b"\x1aE\xdf\xa3": "video/webm", b"ftyp": "video/mp4"},
 }
 """What a file must begin with (MP4 and M4A: from the fifth byte), whatever it is called."""

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from consent.database import DatabaseBusy
 from consent.gate import Answer
-from consent.notices import Notice, Purpose, Text, current
+from consent.notices import PARTS, SLOTS, Notice, Purpose, Text, current
 from server import withdrawals
 from server.accounts.sessions import PASSWORDS
 from server.cases.words import role_label
@@ -30,6 +30,7 @@ from server.i18n import Translator, language, translator_for
 from server.person import service, spooled
 from server.person.service import Opened, PersonError
 from server.person.words import REFUSED, WHY
+from server.seats.asking import MEDIA
 
 MAX_BYTES = 4096
 Handler = Callable[[web.Request], Awaitable[web.Response]]
@@ -226,11 +227,11 @@ def _agreement(_: Translator, line: Line, notices: list[Notice], spoken: str, no
     }
 
 
-def _text(text: Text | None) -> dict[str, str] | None:
+def _text(text: Text | None) -> dict[str, str | None] | None:
     if text is None:
         return None
-    parts = ("title", "what", "why", "who", "how_long", "rights", "withdraw", "controller")
-    return {"language": text.language} | {part: getattr(text, part) for part in parts}
+    shown: dict[str, str | None] = {"language": text.language} | {part: getattr(text, part) for part in PARTS}
+    return shown | {slot: MEDIA.format(text.media[slot]) if slot in text.media else None for slot in SLOTS}
 
 
 def _role(_: Translator, role: str | None) -> str:

@@ -21,6 +21,9 @@ TAIL = """
 Breaking the glass opens {emergency} of one case
 to the person who did it, for 1, 4 or 12 hours, and nothing else. Supervisors see it on every page until one of them
 says that they know of it, with the reason; the client's list of readers says that it was an emergency.
+
+A supervisor belongs to no team. To be present in a conversation they are invited to it by name and by a link of their
+own, as a guest from another service is, and wait until every client has agreed to that very person.
 """
 
 

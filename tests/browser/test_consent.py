@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest_asyncio
+from playwright.async_api import Route
 
 from tests.browser.conftest import MakeChromiumPerson
 from tests.support.chromium import ChromiumPage
@@ -20,6 +21,7 @@ from tests.support.walk import (
     all_meet,
     arrive,
     come_to_the_question,
+    invite,
     is_in,
     join,
     let_in,
@@ -81,6 +83,42 @@ async def test_a_client_is_asked_gives_stops_in_the_call_and_gives_again(
     await client.click("button", "I agree again")
     await all_meet({name: manager, demo.client: client})
     await manager.wait_for("!document.querySelector('[data-banner^=consent-]')")
+
+
+MINE = "witness.connections.flatMap(one => one.getSenders().map(sender => sender.track)).filter(Boolean)"
+
+
+async def test_at_the_tap_camera_and_microphone_end_before_the_server_has_heard_of_it(
+    demo: Demo, in_chromium: MakeChromiumPerson
+) -> None:
+    manager, client, meeting = await _planned(demo, in_chromium)
+    await asyncio.gather(join(manager, meeting.url), arrive(client, meeting.invitation))
+    await let_in(manager, demo.client)
+    await is_in(client)
+    await all_meet({demo.name("case_manager"): manager, demo.client: client})
+    await client.evaluate(f"void (window.mine = {MINE})")
+    assert sorted(await client.evaluate("mine.map(one => one.kind + ' ' + one.readyState)")) == [
+        "audio live",
+        "video live",
+    ]
+    asked, go_on = asyncio.Event(), asyncio.Event()
+
+    async def hold(route: Route) -> None:
+        asked.set()
+        await go_on.wait()
+        await route.continue_()
+
+    await client.raw.route("**/api/consent/withdraw", hold)
+    await client.click("button", "Stop agreeing", exact=True)
+    await asked.wait()
+    # The server has not been reached, and nothing is waited for: this device has ended everything already.
+    assert await client.evaluate("mine.filter(one => one.readyState !== 'ended').length") == 0
+    assert await client.evaluate(OPEN_CONNECTIONS) == 0
+    await client.find("heading", "You have stopped the conversation")
+    await sees_no_more(manager, picture(demo.client))
+    assert f"{demo.client} has stopped" not in await manager.text()
+    go_on.set()
+    await manager.see(f"{demo.client} has stopped. Nobody sees or hears {demo.client} now.")
 
 
 async def _refused(page: ChromiumPage) -> str:
@@ -170,7 +208,7 @@ async def test_somebody_invited_during_the_call_waits_for_the_clients_yes_and_go
 
     desk = await in_chromium("case manager's second window", viewport=DESK)
     await sign_in(desk, demo, "case_manager")
-    link = await _invite(desk, meeting.url, "Тарас")
+    link = await invite(desk, meeting.url, "Тарас", "agency_guest")
     guest = await in_chromium("guest from another service", viewport=PHONE)
     await arrive(guest, link)
     await manager.see(f"Waits for the agreement of {demo.client}")
@@ -185,14 +223,3 @@ async def test_somebody_invited_during_the_call_waits_for_the_clients_yes_and_go
     await guest.find("heading", "You cannot be in this conversation now")
     await guest.wait_for(f"{OPEN_CONNECTIONS} === 0")
     await all_meet({name: manager, demo.client: client})
-
-
-async def _invite(page: ChromiumPage, url: str, name: str) -> str:
-    """Invite a guest from another service by link, and return that link."""
-    await page.goto(url)
-    await page.click("link", "Invite one more person")
-    await page.fill("Guest's name", name)
-    await page.raw.get_by_label("Comes as").first.select_option("agency_guest")
-    await page.click("button", "Invite")
-    await page.wait_for("[...document.querySelectorAll('[data-link-of]')].every(one => 'complete' in one.dataset)")
-    return await page.raw.get_by_role("textbox", name=f"Link for {name}").input_value()

@@ -11,9 +11,8 @@ import pytest_asyncio
 from tests.browser.conftest import MakeChromiumPerson
 from tests.browser.test_pages_accessible import Inspector
 from tests.support.accessible import press_by_keyboard
-from tests.support.chromium import ChromiumPage
 from tests.support.demo import Demo
-from tests.support.walk import DESK, PHONE, all_meet, arrive, is_in, join, let_in, plan, ready, sign_in, waits
+from tests.support.walk import DESK, PHONE, all_meet, arrive, invite, is_in, join, let_in, plan, ready, sign_in, waits
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -22,17 +21,6 @@ async def demo(tmp_path: Path) -> AsyncIterator[Demo]:
     server = await Demo.start(tmp_path / "data")
     yield server
     assert await server.stop() == 0, server.log.read_text()
-
-
-async def invite(page: ChromiumPage, url: str, name: str, role: str) -> str:
-    """Invite somebody by link, and return that link."""
-    await page.goto(url)
-    await page.click("link", "Invite one more person")
-    await page.fill("Guest's name", name)
-    await page.raw.get_by_label("Comes as").first.select_option(role)
-    await page.click("button", "Invite")
-    await page.wait_for("[...document.querySelectorAll('[data-link-of]')].every(one => 'complete' in one.dataset)")
-    return await page.raw.get_by_role("textbox", name=f"Link for {name}").input_value()
 
 
 async def test_the_pages_that_ask_are_accessible_and_are_answered_by_keyboard(

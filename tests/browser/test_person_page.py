@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import gettext
 import re
 from datetime import UTC, datetime, timedelta
 
-from tests.browser.conftest import MakeChromiumPerson
+from tests.browser.conftest import MakeChromiumPerson, MakeFirefoxPerson
 from tests.support.accessible import finds_in_both_schemes, lost_in_double_text
 from tests.support.chromium import ChromiumPage
-from tests.support.demo import Demo
+from tests.support.demo import ROOT, Demo
 from tests.support.walk import DESK, PHONE, sign_in
+
+UKRAINIAN = gettext.translation("poruch", ROOT / "web" / "locale", ["uk"])
+
+
+def uk(words: str) -> str:
+    """These words as the Ukrainian pages have them."""
+    translated = UKRAINIAN.gettext(words)
+    assert translated != words, f"not translated: {words}"
+    return translated
 
 
 async def faults_of(page: ChromiumPage, name: str) -> list[str]:
@@ -92,6 +102,49 @@ async def test_a_person_stops_and_agrees_again_with_one_tap_and_sees_who_has_rea
     await person.reload()
     await person.see("This link does not work any more. Please phone us.")
     assert not faults, "\n".join(faults)
+
+
+async def test_in_firefox_and_in_ukrainian_a_person_does_the_same(
+    demo: Demo, in_chromium: MakeChromiumPerson, in_firefox: MakeFirefoxPerson
+) -> None:
+    manager = await in_chromium("case manager", viewport=DESK)
+    await sign_in(manager, demo, "case_manager")
+    await manager.goto(f"{demo.links['case_url']}/consents")
+    await write_down(manager, "No")
+    await manager.click("link", "The person's own page")
+    await manager.click("button", "The phone is safe")
+    link = await manager.evaluate("document.getElementById('person-link').value")
+    pin = await pin_of(manager)
+
+    person = await in_firefox("client", viewport=PHONE)
+    await person.goto(link)
+    await person.find("heading", demo.client)
+    await person.click("link", "Українська")
+    await person.wait_for("document.documentElement.lang === 'uk'")
+    await person.find("heading", uk("video conversation"))
+    assert "#" not in await person.url(), "the secret went from the address, and the tab still knows it"
+    await person.see(uk("A worker wrote this down for you. Is it right?"))
+    await person.click("button", uk("Yes, it is right"))
+    await person.see_none(uk("A worker wrote this down for you. Is it right?"))
+    await person.click("button", uk("I agree again"))
+    await person.click("button", uk("Stop agreeing"))
+    await person.find("button", uk("I agree again"))
+    await person.see(uk("stopped agreeing"))
+    await person.see(uk("Done. It holds from this moment."))
+    await manager.goto(f"{demo.links['case_url']}/consents")
+    await manager.see("stopped agreeing")
+    await person.click("button", uk("I agree again"))
+    await person.find("button", uk("Stop agreeing"))
+    await manager.reload()
+    await manager.see_none("stopped agreeing")
+
+    await person.fill(uk("Your PIN"), "000000" if pin != "000000" else "111111")
+    await person.click("button", uk("Show who has opened it"))
+    await person.see(uk("This PIN is not right."))
+    await person.fill(uk("Your PIN"), pin)
+    await person.click("button", uk("Show who has opened it"))
+    await person.see(demo.name("case_manager"))
+    await person.see(f"{uk('case manager')}, {uk('changed something in your case')}")
 
 
 async def test_a_supervisor_decides_and_writes_texts_and_a_flag_stops_every_link(

@@ -11,13 +11,13 @@ from datetime import UTC, datetime, timedelta
 
 from consent.events import Tag
 from tests.browser.conftest import MakeChromiumPerson
-from tests.support.chromium import ChromiumPage
 from tests.support.demo import Demo
 from tests.support.socket_person import SocketPerson
 from tests.support.walk import (
     DESK,
     PHONE,
     arrive,
+    invite,
     is_in,
     join,
     leave,
@@ -69,7 +69,7 @@ async def test_the_record_tells_the_walk_within_two_seconds(demo: Demo, in_chrom
     walk = Walk()
     async with walk.step("", Tag.PLANNED), walk.step(demo.client, Tag.INVITED):
         meeting = await plan(manager, demo)
-    helper_link = await _invite_guest(manager, meeting.url, "Тарас")
+    helper_link = await invite(manager, meeting.url, "Тарас", "helper")
 
     async with walk.step(manager_name, Tag.JOINED):
         await join(manager, meeting.url)
@@ -109,16 +109,6 @@ async def test_the_record_tells_the_walk_within_two_seconds(demo: Demo, in_chrom
     assert demo.name("interpreter") in await manager.evaluate("document.querySelector('[data-list=missing]').innerText")
     await manager.goto(demo.links["case_url"])
     await manager.find("link", "Session record")
-
-
-async def _invite_guest(manager: ChromiumPage, url: str, name: str) -> str:
-    """Invite one more person by link, and return that link."""
-    await manager.goto(url)
-    await manager.click("link", "Invite one more person")
-    await manager.fill("Guest's name", name)
-    await manager.raw.get_by_label("Comes as").first.select_option("helper")
-    await manager.click("button", "Invite")
-    return await manager.raw.get_by_role("textbox", name=f"Link for {name}").input_value()
 
 
 async def test_the_supervisor_reads_it_and_the_reading_is_recorded(demo: Demo, in_chromium: MakeChromiumPerson) -> None:

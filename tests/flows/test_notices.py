@@ -138,6 +138,11 @@ async def test_it_refuses_files_that_are_no_recordings(
     assert message in await response.text()
 
 
+@pytest.mark.parametrize("begins", [b"ID3\x04", b"\xff\xfb\x90", b"\xff\xfa\x90", b"\xff\xf3\x84", b"\xff\xf2\x84"])
+def test_it_takes_every_mp3_that_people_record(begins: bytes) -> None:
+    assert texts.kind_of("audio", begins + bytes(100)) == "audio/mpeg"
+
+
 async def test_more_than_a_recording_is_refused_before_it_is_read(signed_in: SignedIn) -> None:
     supervisor, manager = await signed_in(Role.SUPERVISOR), await signed_in(Role.CASE_MANAGER)
     huge = {"audio": bytes(33 * 1024 * 1024)}

@@ -51,10 +51,24 @@ async def plan(page: ChromiumPage, demo: Demo, *, minutes_ahead: int = 1) -> Mee
 
 async def meeting(page: ChromiumPage) -> Meeting:
     """The meeting whose page is open."""
-    await page.wait_for("[...document.querySelectorAll('[data-link-of]')].every(one => 'complete' in one.dataset)")
-    link = page.raw.get_by_role("textbox", name="Link for").first
-    invitation = await link.input_value()
+    invitation = await link_of(page, "")
     return Meeting((await page.url()).partition("?")[0], invitation)
+
+
+async def link_of(page: ChromiumPage, name: str) -> str:
+    """The whole link of the first person with this name, once this browser has completed it."""
+    whole = page.raw.locator("[data-link-of][data-complete]")
+    return await whole.get_by_role("textbox", name=f"Link for {name}").first.input_value()
+
+
+async def invite(page: ChromiumPage, url: str, name: str, role: str) -> str:
+    """Invite somebody who comes by link, from the page of the appointment, and return that link."""
+    await page.goto(url)
+    await page.click("link", "Invite one more person")
+    await page.fill("Guest's name", name)
+    await page.raw.get_by_label("Comes as").first.select_option(role)
+    await page.click("button", "Invite", exact=True)
+    return await link_of(page, name)
 
 
 def damaged(invitation: str) -> str:

@@ -1,7 +1,7 @@
 /** A person's own page: what they agreed to, stopping and agreeing again with one tap, receipts, and who has read. */
 import { PersonDesk, Refusal, type Agreement, type NoticeText, type PersonPage, type Reading } from "./person/api";
 import { forgetLink, takeLink } from "./person/link";
-import { fill, h, type Child } from "./ui/dom";
+import { fill, h, setText, type Child } from "./ui/dom";
 import { leaveQuickly, watchExitKeys } from "./ui/exit";
 import { setLanguage, t } from "./ui/i18n";
 import { dateAndClock } from "./ui/times";
@@ -30,7 +30,10 @@ async function start(root: HTMLElement): Promise<void> {
 class Page {
   readonly #root: HTMLElement;
   readonly #desk: PersonDesk;
+  readonly #name = h("h1", { class: "govuk-heading-xl" });
+  /** Stays in the page while the rest is drawn anew: a region that comes together with its words is often not read. */
   readonly #said = h("p", { class: "govuk-body", role: "status" });
+  readonly #content = h("div");
   #page: PersonPage | null = null;
   #readers: readonly Reading[] | null = null;
   /** Whether what was done last is written down later. */
@@ -54,10 +57,10 @@ class Page {
   #draw(page: PersonPage): void {
     this.#page = page;
     const focused = document.activeElement instanceof HTMLElement ? document.activeElement.dataset["key"] : undefined;
+    if (!this.#content.isConnected) fill(this.#root, this.#name, this.#said, this.#content);
+    setText(this.#name, page.name);
     fill(
-      this.#root,
-      h("h1", { class: "govuk-heading-xl" }, page.name),
-      this.#said,
+      this.#content,
       h("h2", { class: "govuk-heading-l" }, t("What you agreed to")),
       page.agreements.length === 0
         ? h("p", { class: "govuk-body" }, t("You have not been asked yet. You are asked when you open the link of an appointment."))
@@ -248,7 +251,20 @@ function told(text: NoticeText): Child[] {
     [t("Who answers for it"), text.controller],
   ];
   const title = h("p", { class: "govuk-heading-s", lang: text.language }, text.title);
-  return [title, ...parts.map(([name, words]) => h("p", { class: "govuk-body" }, h("strong", null, name), h("br"), h("span", { lang: text.language }, words)))];
+  const paragraphs = parts.map(([name, words]) =>
+    h("p", { class: "govuk-body" }, h("strong", null, name), h("br"), h("span", { lang: text.language }, words)),
+  );
+  return [title, ...recordings(text), ...paragraphs];
+}
+
+/** The same to hear and to see, where the organisation has recorded it; fetched only when somebody wants it. */
+function recordings({ audio, sign_video }: NoticeText): Child[] {
+  const player = { class: "told__media screen-only", controls: true, preload: "none" };
+  return [
+    audio !== null && h("audio", { ...player, src: audio, "aria-label": t("The same, read aloud") }),
+    sign_video !== null &&
+      h("video", { ...player, playsinline: true, src: sign_video, "aria-label": t("The same in sign language") }),
+  ];
 }
 
 function details(summary: string, ...inside: Child[]): HTMLElement {

@@ -1,6 +1,6 @@
 /** Hearing a text: the organisation's own recording, or the browser's voice where it has one for this language. */
 import { atServer } from "../server";
-import { h } from "../ui/dom";
+import { h, setText } from "../ui/dom";
 import { t } from "../ui/i18n";
 import { icon } from "../ui/icons";
 import { mainButton } from "../lobby/frame";
@@ -12,26 +12,29 @@ type Sounding = { readonly play: () => Promise<void>; readonly stop: () => void 
 export function listenButton(notice: NoticeShown, alive: AbortSignal): HTMLElement {
   const place = h("div", { class: "consent__listen" });
   const offer = (): void => {
+    if (place.hasChildNodes()) return;
     const sounding = recording(notice) ?? spoken(notice);
-    if (sounding === null || place.hasChildNodes()) return;
+    if (sounding === null) return;
     const button = mainButton(t("Listen"), () => void press(), "speaker");
     button.classList.add("lobby__button--quiet");
     const words = button.querySelector("span");
+    const trouble = h("p", { class: "consent__trouble", role: "status" });
     let playing = false;
     const show = (now: boolean): void => {
       playing = now;
-      button.setAttribute("aria-pressed", String(now));
+      // The words say what a press does now, so the button is not also said to be pressed.
+      button.classList.toggle("lobby__button--on", now);
       if (words) words.textContent = now ? t("Stop reading") : t("Listen");
     };
     const press = async (): Promise<void> => {
       if (playing) return sounding.stop();
+      setText(trouble, "");
       show(true);
-      await sounding.play().catch(() => undefined);
+      await sounding.play().catch(() => setText(trouble, t("It does not play now. Try once more, or read the text.")));
       show(false);
     };
     alive.addEventListener("abort", sounding.stop);
-    show(false);
-    place.append(button);
+    place.append(button, trouble);
   };
   offer();
   // Voices arrive late in some browsers.
@@ -46,28 +49,40 @@ export function signVideo(notice: NoticeShown): HTMLElement | null {
     "figure",
     { class: "consent__sign" },
     h("figcaption", null, icon("hand"), t("In sign language")),
-    h("video", { controls: true, playsinline: true, preload: "none", src: atServer(notice.sign_video) }),
+    h("video", {
+      controls: true,
+      playsinline: true,
+      preload: "none",
+      src: atServer(notice.sign_video),
+      "aria-label": t("In sign language"),
+    }),
   );
 }
 
 function recording(notice: NoticeShown): Sounding | null {
   if (notice.audio === null) return null;
-  const player = new Audio(atServer(notice.audio));
-  let end = (): void => undefined;
+  // Nothing is fetched before somebody wants to hear it: it can be megabytes, and people pay for them.
+  const player = h("audio", { preload: "none", src: atServer(notice.audio) });
+  let stopped = true;
   return {
     play: async () => {
-      player.currentTime = 0;
-      const ended = new Promise<void>((resolve) => {
-        end = resolve;
-        for (const event of ["ended", "pause", "error"])
-          player.addEventListener(event, () => resolve(), { once: true });
+      stopped = false;
+      const over = new Promise<void>((resolve, reject) => {
+        for (const event of ["ended", "pause"]) player.addEventListener(event, () => resolve(), { once: true });
+        player.addEventListener("error", () => reject(new Error("the recording broke off")), { once: true });
       });
-      await player.play();
-      await ended;
+      // After an error only loading anew helps; after a pause one begins at the beginning.
+      if (player.error !== null) player.load();
+      else player.currentTime = 0;
+      try {
+        await Promise.all([player.play(), over]);
+      } catch (error) {
+        if (!stopped) throw error;
+      }
     },
     stop: () => {
+      stopped = true;
       player.pause();
-      end();
     },
   };
 }

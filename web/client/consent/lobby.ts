@@ -3,7 +3,7 @@ import { buttons, mainButton, quietButton, steps, text, type Frame } from "../lo
 import { ProtocolError, type SeatReply, type WithHelper } from "../types";
 import { language, t } from "../ui/i18n";
 import type { ConsentDesk } from "./desk";
-import { answerTo, askPages, explainAnswer, explainPage, otherWaysPage, type Show } from "./pages";
+import { answerTo, askPages, explainAnswer, explainPage, nobodyActsPage, otherWaysPage, type Show } from "./pages";
 import type { Answer, ConsentItem, ConsentPage, SeatConsents } from "./types";
 
 /** Resolves once this seat may come to the door, which is at once for whoever is not asked. */
@@ -37,6 +37,20 @@ export async function consentPages(
       consents = await attempt(show, () => desk.refresh());
     }
   }
+}
+
+/** Whether this seat's conversation waits for a document of somebody who answers together with the person. */
+export const nobodyActs = ({ consent }: SeatReply): boolean =>
+  consent !== null && consent.reasons.includes("representation_expired");
+
+/** Stays for good: here nothing can be agreed to, only the way of help be chosen. */
+export async function withoutAnybodyToAct(frame: Frame, desk: ConsentDesk, seat: SeatReply): Promise<never> {
+  const show: Show = (draw) => frame.show(draw);
+  for (let shown = seat.consent; shown !== null; shown = desk.state.value) {
+    const wish = await nobodyActsPage(show, shown, seat.appointment.time_zone);
+    await attempt(show, () => desk.wish(wish));
+  }
+  return new Promise(() => undefined);
 }
 
 /** Stays until the person wants to think again; what they would rather have is kept at each tap. */

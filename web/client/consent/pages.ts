@@ -191,24 +191,41 @@ export function otherWaysPage(
   { other_way }: SeatConsents,
   zone: string,
 ): Promise<"again" | OtherWay["kind"]> {
-  return show<"again" | OtherWay["kind"]>((done) => {
-    const wish = (kind: OtherWay["kind"], words: string, picture: IconName): HTMLElement => {
-      const button = quietButton(words, () => done(kind), picture);
-      button.setAttribute("aria-pressed", String(other_way?.kind === kind));
-      return button;
-    };
-    return {
-      title: t("You have said no. That is all right."),
-      picture: "heart",
-      body: [
-        text(t("Help goes on. You lose nothing, and nobody is to blame.")),
-        other_way === null ? null : promise(other_way, zone),
-        h("h2", { class: "lobby__subtitle" }, t("How shall we help you?")),
-        buttons(wish("phone", t("Phone me"), "phone"), wish("visit", t("Visit me"), "house")),
-        buttons(quietButton(t("I have changed my mind"), () => done("again"))),
-      ],
-    };
-  });
+  return show<"again" | OtherWay["kind"]>((done) => ({
+    title: t("You have said no. That is all right."),
+    picture: "heart",
+    body: [
+      text(t("Help goes on. You lose nothing, and nobody is to blame.")),
+      ...wishes(other_way, zone, done),
+      buttons(quietButton(t("I have changed my mind"), () => done("again"))),
+    ],
+  }));
+}
+
+/** Where the person's word alone is not enough, and nobody is left to answer beside them: no question, only help. */
+export function nobodyActsPage(show: Show, { other_way }: SeatConsents, zone: string): Promise<OtherWay["kind"]> {
+  return show<OtherWay["kind"]>((done) => ({
+    title: t("This conversation takes place in another way"),
+    picture: "phone",
+    body: [
+      text(t("The document of the person who answers together with you has run out. Your team takes care of it.")),
+      ...wishes(other_way, zone, done),
+    ],
+  }));
+}
+
+/** What is promised so far, and what the person would rather have. */
+function wishes(way: OtherWay | null, zone: string, done: (kind: OtherWay["kind"]) => void): Child[] {
+  const wish = (kind: OtherWay["kind"], words: string, picture: IconName): HTMLElement => {
+    const button = quietButton(words, () => done(kind), picture);
+    button.setAttribute("aria-pressed", String(way?.kind === kind));
+    return button;
+  };
+  return [
+    way === null ? null : promise(way, zone),
+    h("h2", { class: "lobby__subtitle" }, t("How shall we help you?")),
+    buttons(wish("phone", t("Phone me"), "phone"), wish("visit", t("Visit me"), "house")),
+  ];
 }
 
 function promise(way: OtherWay, zone: string): HTMLElement {

@@ -1,7 +1,7 @@
 /** The lobby: from the opened link to the moment when somebody lets the person in. */
 import { showEnding } from "../call/closing";
 import type { Connection } from "../connection";
-import { consentPages } from "../consent/lobby";
+import { consentPages, nobodyActs, withoutAnybodyToAct } from "../consent/lobby";
 import type { Devices } from "../devices";
 import { ProtocolError, type SeatReply, type Snapshot } from "../types";
 import { t } from "../ui/i18n";
@@ -56,6 +56,7 @@ async function untilOpen(frame: Frame, context: LobbyContext): Promise<SeatReply
   let { seat } = context;
   while (seat.ticket === null) {
     const { status, help_phone: phone, id: appointment } = seat.appointment;
+    if (status === "other_way" && nobodyActs(seat)) await withoutAnybodyToAct(frame, context.desk, seat);
     if (status === "cancelled" || status === "ended" || status === "other_way") {
       showEnding(context.screen, { code: status, text: "", phone, kind: seat.you.kind, appointment });
       return new Promise(() => undefined);

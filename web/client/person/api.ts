@@ -13,6 +13,9 @@ export interface NoticeText {
   readonly rights: string;
   readonly withdraw: string;
   readonly controller: string;
+  /** Addresses at the server: somebody reading it, and the same in sign language. */
+  readonly audio: string | null;
+  readonly sign_video: string | null;
 }
 
 export interface Agreement {
