@@ -1,4 +1,7 @@
-"""Pictures for the README and the docs, made by walking the demo: `python -m tests.support.screenshots DIRECTORY`."""
+"""Pictures for README and docs, by walking the demo: `python -m tests.support.screenshots DIRECTORY [PART…]`.
+
+The parts are `call`, `asked`, `desk` and `supervisor`; without any of them all are walked, each in a demo of its own.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,7 @@ from tests.support.accessible import settled
 from tests.support.browsers import Browsers
 from tests.support.chromium import ChromiumPage
 from tests.support.demo import Demo
+from tests.support.page_pictures import Album, walk_asked, walk_desk, walk_supervisor
 from tests.support.walk import DESK, PHONE, all_meet, arrive, in_english, is_in, join, let_in, open_people, sign_in
 
 # Drawn people instead of the browser's test picture: a wall, a window or a lamp, and somebody who nods.
@@ -63,22 +67,27 @@ PORTRAIT = """(([wall, light, skin, hair, coat, turn]) => {
 })"""
 MANAGER = ["#d9e4df", "#f6efdc", "#e8b998", "#5b3a29", "#1d5e57", 0]
 PSYCHOLOGIST = ["#e6ddd2", "#cfe3ee", "#f0c9a8", "#2c2420", "#7a4b6b", 1]
+PAGES = {"asked": walk_asked, "desk": walk_desk, "supervisor": walk_supervisor}
 CLIENT = ["#e9e2c9", "#dce9f2", "#ecc7ad", "#c9c5c0", "#3f5f8a", 2]
 
 
-async def walk(directory: Path) -> None:
-    """Walk the demo as case manager, psychologist and client, and keep what each of them sees on the way."""
+async def walk(directory: Path, part: str) -> None:
+    """Walk a demo, and keep what people see on the way."""
     with tempfile.TemporaryDirectory() as data:
         demo = await Demo.start(Path(data) / "data")
         browsers = Browsers()
         try:
-            await _walk(demo, browsers, directory)
+            if part == "call":
+                await _walk_call(demo, browsers, directory)
+            else:
+                await PAGES[part](demo, browsers, Album(directory))
         finally:
             await browsers.close()
             await demo.stop()
 
 
-async def _walk(demo: Demo, browsers: Browsers, directory: Path) -> None:
+async def _walk_call(demo: Demo, browsers: Browsers, directory: Path) -> None:
+    """As case manager, psychologist and client."""
     chromium = await browsers.chromium()
 
     async def keep(page: ChromiumPage, name: str) -> None:
@@ -134,11 +143,12 @@ async def _walk(demo: Demo, browsers: Browsers, directory: Path) -> None:
 
 
 def main() -> int:
-    """Make the pictures; the one argument is the directory that takes them."""
-    directory = Path(sys.argv[1])
+    """Make the pictures; the first argument is the directory that takes them."""
+    directory, parts = Path(sys.argv[1]), sys.argv[2:] or ["call", *PAGES]
     directory.mkdir(parents=True, exist_ok=True)
     network.enter()
-    asyncio.run(walk(directory))
+    for part in parts:
+        asyncio.run(walk(directory, part))
     print(f"{len(list(directory.glob('*.png')))} pictures in {directory}")
     return 0
 

@@ -67,6 +67,8 @@ class Page {
         : h("ul", { class: "cards" }, ...page.agreements.map((each) => this.#card(each, page))),
       this.#readersPart(page),
       page.history.length > 0 && this.#history(page),
+      page.agreements.length > 0 &&
+        h("button", { type: "button", class: "govuk-button govuk-button--secondary", onclick: () => window.print() }, t("Print")),
       page.help_phone !== "" &&
         h(
           "p",
@@ -117,7 +119,6 @@ class Page {
           t("Keep the receipt"),
           h("span", { class: "govuk-visually-hidden" }, `: ${name}`),
         ),
-        h("button", { type: "button", class: "govuk-button govuk-button--secondary", onclick: () => window.print() }, t("Print")),
       ),
     );
   }
