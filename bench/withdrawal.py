@@ -16,7 +16,7 @@ import argparse
 import asyncio
 import json
 import tempfile
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -137,28 +137,29 @@ class Room:
             "voice gone": seen["silent"] - tapped,
         }
 
-    async def ways(self, browser: str, rounds: int) -> Figures:
-        """So many rounds in the call, and as many on the own page."""
+    async def ways(self, browser: str, rounds: int) -> AsyncIterator[tuple[str, Figures]]:
+        """So many rounds in the call, and as many on the own page; each way as soon as it is measured."""
         client, own = await self.client(browser), await self.own_page()
-        found: dict[str, list[dict[str, float]]] = {IN_CALL: [], OWN_PAGE: []}
-        for _ in range(rounds):
-            found[IN_CALL].append(await self.stop(client, client, "[data-key='stop-video-']"))
+        yield IN_CALL, _figures([await self.stop(client, client, "[data-key='stop-video-']") for _ in range(rounds)])
+        found = []
         for _ in range(rounds):
             await own.reload()
-            found[OWN_PAGE].append(await self.stop(client, own, OWN_STOP))
+            found.append(await self.stop(client, own, OWN_STOP))
+        yield OWN_PAGE, _figures(found)
         for page in (own, client):
             await page.close()
-        return {
-            way: {what: _summary([one[what] for one in figures]) for what in figures[0]}
-            for way, figures in found.items()
-        }
+
+
+def _figures(rounds: Sequence[dict[str, float]]) -> Figures:
+    return {what: _summary([one[what] for one in rounds]) for what in rounds[0]}
 
 
 async def measure(rounds: int) -> Figures:
-    """Both ways, with the client in each browser."""
+    """Both ways, with the client in each browser; what is known so far is kept at once."""
     about = machine()
     browsers = Browsers()
-    found: Figures = {}
+    found: Figures = {browser: {} for browser in BROWSERS}
+    result = {"limit_ms": LIMIT_MS, "rounds": rounds, "milliseconds_after_the_tap": found, "machine": about}
     with tempfile.TemporaryDirectory() as folder:
         demo = await Demo.start(Path(folder) / "data")
         try:
@@ -167,11 +168,13 @@ async def measure(rounds: int) -> Figures:
             room = Room(browsers, demo, manager, await plan(manager, demo))
             await join(manager, room.meeting.url)
             for browser in BROWSERS:
-                found[browser] = await room.ways(browser, rounds)
+                async for way, figures in room.ways(browser, rounds):
+                    found[browser][way] = figures
+                    RESULTS.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n")
         finally:
             await browsers.close()
             await demo.stop()
-    return {"limit_ms": LIMIT_MS, "rounds": rounds, "milliseconds_after_the_tap": found, "machine": about}
+    return result
 
 
 def table(found: Figures) -> str:
@@ -190,10 +193,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--rounds", type=int, default=10)
     wish = parser.parse_args(arguments)
     network.enter()
-    found = asyncio.run(measure(wish.rounds))
     RESULTS.parent.mkdir(exist_ok=True)
-    RESULTS.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n")
-    print(table(found))
+    print(table(asyncio.run(measure(wish.rounds))))
 
 
 if __name__ == "__main__":

@@ -85,7 +85,10 @@ async def test_a_client_is_asked_gives_stops_in_the_call_and_gives_again(
     await manager.wait_for("!document.querySelector('[data-banner^=consent-]')")
 
 
-MINE = "witness.connections.flatMap(one => one.getSenders().map(sender => sender.track)).filter(Boolean)"
+MINE = (
+    "witness.connections.flatMap(one => one.getSenders().map(sender => sender.track))"
+    ".filter(track => track?.readyState === 'live')"
+)
 
 
 async def test_at_the_tap_camera_and_microphone_end_before_the_server_has_heard_of_it(

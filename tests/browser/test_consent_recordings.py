@@ -18,14 +18,14 @@ from tests.support.page import Page
 from tests.support.walk import DESK, PHONE, come_to_the_question, plan, sign_in, waits
 
 # The recording's player is no part of the page: its button is. So whatever is told to play is kept.
-NOTE_PLAYERS = """
-window.players = [];
-const play = HTMLMediaElement.prototype.play;
-HTMLMediaElement.prototype.play = function () {
-  if (!window.players.includes(this)) window.players.push(this);
-  return play.call(this);
-};
-"""
+NOTE_PLAYERS = """(() => {
+  window.players = [];
+  const play = HTMLMediaElement.prototype.play;
+  HTMLMediaElement.prototype.play = function () {
+    if (!window.players.includes(this)) window.players.push(this);
+    return play.call(this);
+  };
+})()"""
 RECORDING = "window.players.find(one => one.localName === 'audio')"
 FILM = "document.querySelector('.consent__sign video')"
 FRAMES = f"{FILM}.getVideoPlaybackQuality().totalVideoFrames"

@@ -12,6 +12,7 @@ from tests.support.chromium import ChromiumPage
 from tests.support.demo import ROOT, Demo
 from tests.support.walk import DESK, PHONE, sign_in
 
+STANDS = "document.querySelector('section .card .govuk-tag')?.innerText"
 UKRAINIAN = gettext.translation("poruch", ROOT / "web" / "locale", ["uk"])
 
 
@@ -132,11 +133,11 @@ async def test_in_firefox_and_in_ukrainian_a_person_does_the_same(
     await person.see(uk("stopped agreeing"))
     await person.see(uk("Done. It holds from this moment."))
     await manager.goto(f"{demo.links['case_url']}/consents")
-    await manager.see("stopped agreeing")
+    await manager.wait_for(f"{STANDS} === 'stopped agreeing'")
     await person.click("button", uk("I agree again"))
     await person.find("button", uk("Stop agreeing"))
     await manager.reload()
-    await manager.see_none("stopped agreeing")
+    await manager.wait_for(f"{STANDS} === 'agreed'")
 
     await person.fill(uk("Your PIN"), "000000" if pin != "000000" else "111111")
     await person.click("button", uk("Show who has opened it"))

@@ -118,7 +118,8 @@ async def ready(page: Page, invitation: str, *, helper: bool = False) -> None:
 # Where a client stands who was shown a page: one question, several people on one page, or past all of them.
 ASKED = """(() => {
   const title = document.querySelector('h1')?.innerText ?? '';
-  if (!document.querySelector('.lobby') || /Please wait here|You may come in/.test(title)) return {title, kind: 'past'};
+  const past = /Please wait here|You may come in|Somebody else is asked/.test(title);
+  if (past || !document.querySelector('.lobby')) return {title, kind: 'past'};
   if (document.querySelector('.consent__item')) return {title, kind: 'people'};
   return document.querySelector('.consent__no') ? {title, kind: 'one'} : null;
 })()"""
@@ -146,7 +147,7 @@ async def come_to_the_question(page: Page, invitation: str, *, helper: bool = Fa
     """From the link through the device check to the first page that asks."""
     await ready(page, invitation, helper=helper)
     await page.click("button", "I am ready")
-    await page.wait_for("document.querySelector('.consent__no, .consent__item')")
+    await page.wait_for("document.querySelector('.consent__no, .consent__item') !== null")
 
 
 OPEN = {"microphone": "Can we hear you?", "camera": "This is your picture"}

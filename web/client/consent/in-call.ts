@@ -103,7 +103,8 @@ export class ConsentInCall {
     const questions = this.#items()
       .filter((item) => item.about !== null && snapshot.you.asked.includes(item.about.seat))
       .map((item) => this.#question(item));
-    return [snapshot.you.consent === "explain" && this.#explaining(), ...questions, this.#strip(snapshot.people)];
+    // What stops it stands first and stays where it is: no question may slide a "yes" under a finger that means stop.
+    return [this.#strip(snapshot.people), snapshot.you.consent === "explain" && this.#explaining(), ...questions];
   }
 
   /** As many taps as it took to agree: one. */
