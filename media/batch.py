@@ -10,8 +10,9 @@ import errno
 import socket
 import struct
 import sys
+import time
 from array import array
-from collections.abc import Callable
+from collections.abc import Sequence
 from enum import Enum
 from typing import Any
 
@@ -45,13 +46,21 @@ int recvmmsg(int, struct mmsghdr *, unsigned int, int, void *);
 UDP_SEGMENT = 103  # linux/udp.h; the socket module has no name for it
 _CONTROL = struct.Struct("=QiiH6x")  # struct cmsghdr and the size of the segments
 _CONTROL_LENGTH = 18
+_SO_TIMESTAMPNS = 35  # asm-generic/socket.h
+_STAMP = 32  # struct cmsghdr and a struct timespec
+_OLDEST = 1.0  # seconds; a datagram never waits that long to be read
+_NO_AGES = (0.0,) * RECEIVE_SLOTS
 _BUFFER_FULL = (errno.EAGAIN, errno.EWOULDBLOCK, errno.ENOBUFS)
 _REFUSED = (errno.EINVAL, errno.EIO, errno.EOPNOTSUPP, errno.EMSGSIZE)
+_CONTROL_HALVES = _CONTROL.size // 2
+_SEGMENT_AT = 8  # of the segments' size, in halves
+_REPEATED = 32  # words up to which a list of equal ones is kept for the next time
 _LONGEST_TRAIN = 32  # of 64 that the kernel takes: 32 of our largest still fit into 64 KiB
 _MESSAGE = 64  # sizeof(struct mmsghdr); other layouts take the portable way
 _LENGTH_AT = 56  # of msg_len in it
 _LOW_HALF = 4 if sys.byteorder == "big" else 0  # where an int lies in a size_t
-_NAME = 28  # sizeof(struct sockaddr_in6), the longer of the two
+_NAME = 32  # room for a struct sockaddr_in6, the longer of the two
+_V6_NAME = 28
 _V4 = struct.Struct("!H4s8x")
 _V6 = struct.Struct("!HI16sI")
 _MAPPED = bytes(10) + b"\xff\xff"  # IPv4 inside IPv6 (RFC 4291, section 2.5.5.2)
@@ -78,13 +87,18 @@ class Way(Enum):
     TRAINS = "one call for many, those of one size to one address coupled"
 
 
+Key = int | bytes
+"""An address as a word, where a word is enough, or else as the kernel writes it."""
+
+
 class Names:
     """Addresses as the kernel writes them, for a socket of one family; IPv4 inside IPv6 is shown as IPv4."""
 
     def __init__(self, family: int) -> None:
         self._family = struct.pack("=H", family)
         self._v6 = family == socket.AF_INET6
-        self.length = _NAME if self._v6 else 16
+        self.length = _V6_NAME if self._v6 else 16
+        self.in_words = not self._v6
 
     def pack(self, address: Address) -> bytes:
         """Return the ``sockaddr`` of an address. Raises :class:`OSError` when it is none of this family."""
@@ -103,6 +117,18 @@ class Names:
         if name[8:20] == _MAPPED:
             return socket.inet_ntoa(name[20:24]), port
         return socket.inet_ntop(socket.AF_INET6, name[8:24]), port
+
+    def key(self, address: Address) -> Key:
+        """Return what :meth:`Received.receive` calls datagrams from an address. Raises :class:`OSError`."""
+        return self.key_of(self.pack(address))
+
+    def key_of(self, name: bytes) -> Key:
+        """Return the key of a ``sockaddr``: what can be told apart fastest."""
+        return name if self._v6 else int.from_bytes(name[:8], sys.byteorder)
+
+    def address(self, key: Key) -> tuple[str, int]:
+        """Return (host, port) of a key."""
+        return self.unpack(key if isinstance(key, bytes) else key.to_bytes(8, sys.byteorder))
 
     def target(self, name: bytes) -> tuple[str, int]:
         """Return a ``sockaddr`` as a plain socket of this family takes it."""
@@ -166,24 +192,68 @@ class Received(Slots):
         self._lengths = memoryview(_ffi.buffer(self._messages)).cast("B").cast("I")[_LENGTH_AT // 4 :: _MESSAGE // 4]
         step = names.length
         self._spans = [(place * _NAME, place * _NAME + step) for place in places]
+        words = memoryview(_ffi.buffer(self._name_memory)).cast("B").cast("Q")
+        self._name_words = words[:: _NAME // 8] if names.in_words else None
+        self._stamps = _ffi.new("char[]", RECEIVE_SLOTS * _STAMP)
+        stamps = memoryview(_ffi.buffer(self._stamps)).cast("B").cast("q")
+        self._stamp_seconds, self._stamp_nanos = stamps[2 :: _STAMP // 8], stamps[3 :: _STAMP // 8]
+        self._stamp_sizes = memoryview(_ffi.buffer(self._messages)).cast("B").cast("Q")[5::MESSAGE_WORDS]
+        self._stamped = False
+
+    def begins(self, count: int) -> tuple[bytes, bytes]:
+        """Return the first and the second bytes of the last ``count`` datagrams."""
+        end = count * SLOT
+        return bytes(self.bytes[HEADROOM:end:SLOT]), bytes(self.bytes[HEADROOM + 1 : end : SLOT])
+
+    def stamp(self, port: socket.socket) -> None:
+        """Let the kernel note when datagrams arrive at ``port``, however long they wait to be read."""
+        try:
+            port.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
+        except OSError:
+            return
+        for place in range(RECEIVE_SLOTS):
+            self._messages[place].msg_hdr.msg_control = self._stamps + place * _STAMP
+            self._messages[place].msg_hdr.msg_controllen = _STAMP
+        self._stamped = True
+
+    def ages(self, count: int) -> Sequence[float]:
+        """Return how many seconds ago each of the last ``count`` datagrams arrived; zeros where nobody says."""
+        if not self._stamped:
+            return _NO_AGES[:count]
+        wall = time.time()
+        ages = [
+            wall - seconds - nanos / 1e9
+            for seconds, nanos in zip(self._stamp_seconds[:count], self._stamp_nanos[:count], strict=True)
+        ]
+        if min(ages) < 0 or max(ages) > _OLDEST:
+            return [age if 0 <= age <= _OLDEST else 0.0 for age in ages]  # the wall clock was set meanwhile
+        return ages
 
     @property
     def lengths(self) -> memoryview:
         """The lengths of the datagrams; decryption writes the new ones here."""
         return self._lengths
 
-    def receive(self, port: socket.socket, *, batched: bool) -> list[bytes]:
-        """Read what waits; return whom it is from, in slot order. Raises :class:`OSError`, also when nothing waits."""
+    def receive(self, port: socket.socket, *, batched: bool) -> Sequence[Key]:
+        """Read what waits; return the keys of whom it is from, in slot order.
+
+        Raises :class:`OSError`, also when nothing waits.
+        """
         if not batched:
             return self._receive_singly(port)
         count = _library_calls.recvmmsg(port.fileno(), self._messages, RECEIVE_SLOTS, 0, _ffi.NULL)
         if count < 0:
             raise OSError(_ffi.errno, "recvmmsg")
+        if self._stamped:
+            self._stamp_sizes[:count] = repeated(_STAMP, count)  # the kernel has written what it needed
+        if self._name_words is not None:
+            words: list[int] = self._name_words[:count].tolist()
+            return words
         names = self._name_buffer
         return [names[begin:end] for begin, end in self._spans[:count]]
 
-    def _receive_singly(self, port: socket.socket) -> list[bytes]:
-        found: list[bytes] = []
+    def _receive_singly(self, port: socket.socket) -> list[Key]:
+        found: list[Key] = []
         for place in range(RECEIVE_SLOTS):
             begin = place * SLOT + HEADROOM
             try:
@@ -193,7 +263,7 @@ class Received(Slots):
                     raise
                 break
             self._lengths[place] = size
-            found.append(self.names.pack(source))
+            found.append(self.names.key(source))
         return found
 
 
@@ -210,145 +280,146 @@ class Single(Slots):
 
 
 class Sending(Slots):
-    """Datagrams that leave together with the next :meth:`flush`."""
+    """Datagrams that leave together with the next :meth:`flush`, and the messages that they leave in.
+
+    A datagram's way through the kernel costs more than its encryption. Datagrams of one size to one address can be
+    coupled into one message, a train, that takes that way once and is taken apart by the kernel or the card (GSO).
+    """
 
     def __init__(self, names: Names) -> None:
         super().__init__(SEND_SLOTS, names, 0, 0)
-        vectors = int(_ffi.cast("uintptr_t", self._vectors)) + 8 + _LOW_HALF
-        self.length_pointers = [srtp_ffi.cast("int *", vectors + 16 * place) for place in range(SEND_SLOTS)]
+        vectors = int(_ffi.cast("uintptr_t", self._vectors))
+        lengths = vectors + 8 + _LOW_HALF
+        self.length_pointers = [srtp_ffi.cast("int *", lengths + 16 * place) for place in range(SEND_SLOTS)]
         self.lengths = memoryview(_ffi.buffer(self._vectors)).cast("B").cast("Q")[1::2]
-        self.places = memoryview(_ffi.buffer(self._messages)).cast("B").cast("Q")[::MESSAGE_WORDS]
-        self._trains = Trains(names, int(srtp_ffi.cast("uintptr_t", self._memory)))
-
-    def flush(self, port: socket.socket, count: int, *, way: Way) -> tuple[int, int]:
-        """Send the first ``count``, each at once or not at all; return how many (found the buffer full, failed)."""
-        if way is Way.SINGLY:
-            return _send_all(count, lambda at: self._send_singly(port, at))
-        if way is Way.TRAINS and self._trains.couple(self.places[:count].tolist(), self.lengths[:count].tolist()):
-            return self._trains.send(port, lambda at: self._send_singly(port, at))
-        return _send_all(count, lambda at: _send_messages(port, self._messages, at, count))
-
-    @property
-    def trains_refused(self) -> int:
-        """How many trains had to be taken apart here."""
-        return self._trains.refused
-
-    def _send_singly(self, port: socket.socket, at: int) -> tuple[int, int]:
-        name = bytes(_ffi.buffer(_ffi.cast("char *", self.places[at]), self.names.length))
-        try:
-            port.sendto(self.bytes[at * SLOT : at * SLOT + self.lengths[at]], self.names.target(name))
-        except OSError as error:
-            return 0, error.errno or errno.EIO
-        return 1, 0
-
-
-class Trains:
-    """Datagrams of one size to one address, coupled into one message that the kernel or the card takes apart (GSO).
-
-    A datagram's way through the kernel costs more than its encryption; a train takes that way once.
-    """
-
-    def __init__(self, names: Names, memory: int) -> None:
-        self._memory = memory
-        self._vectors = _ffi.new("struct iovec[]", SEND_SLOTS)
-        self._messages = _ffi.new("struct mmsghdr[]", SEND_SLOTS)
-        self._control = _ffi.new("char[]", _CONTROL.size * SEND_SLOTS)
-        vectors, control = (int(_ffi.cast("uintptr_t", each)) for each in (self._vectors, self._control))
-        self._vector_at = [vectors + 16 * place for place in range(SEND_SLOTS)]
-        self._control_at = [control + _CONTROL.size * place for place in range(SEND_SLOTS)]
-        self._controls = _ffi.buffer(self._control)
+        self._first_vector = vectors
+        self._vector_at = memoryview(array("Q", range(vectors, vectors + 16 * SEND_SLOTS, 16)))
+        self._control = _ffi.new(
+            "char[]", _CONTROL.pack(_CONTROL_LENGTH, socket.IPPROTO_UDP, UDP_SEGMENT, 0) * SEND_SLOTS
+        )
+        control = int(_ffi.cast("uintptr_t", self._control))
+        self._control_at = memoryview(array("Q", range(control, control + _CONTROL.size * SEND_SLOTS, _CONTROL.size)))
+        self._segments = memoryview(_ffi.buffer(self._control))[: _CONTROL.size * SEND_SLOTS].cast("B").cast("H")
         words = memoryview(_ffi.buffer(self._messages)).cast("B").cast("Q")
-        self._columns = [words[column::MESSAGE_WORDS] for column in (0, 2, 3, 4, 5)]
-        self._bases = memoryview(_ffi.buffer(self._vectors)).cast("B").cast("Q")
-        for place in range(SEND_SLOTS):
-            self._messages[place].msg_hdr.msg_namelen = names.length
-        self._trains: list[list[int]] = []
+        self._places, _, self._begins, self._counts, self._controls, self._control_sizes = (
+            words[column::MESSAGE_WORDS] for column in range(6)
+        )
+        self._used = self._datagrams = 0
+        self._rearranged = False
         self.refused = 0
+        """How many trains had to be taken apart here."""
 
-    def couple(self, places: list[int], lengths: list[int]) -> bool:
-        """Lay the datagrams out as trains; False when there would be hardly fewer of them."""
-        by_place: dict[int, list[int]] = {}
-        for slot, place in enumerate(places):
-            if place in by_place:
-                by_place[place].append(slot)
-            else:
-                by_place[place] = [slot]
-        if 4 * len(by_place) > 3 * len(places):
-            return False
-        trains: list[tuple[int, int, int, int, int]] = []
-        vectors: list[int] = []
-        controls = bytearray()
-        self._trains = []
-        for place, slots in by_place.items():
-            at = 0
-            while at < len(slots):
-                size = lengths[slots[at]]
-                end = at + 1
-                while end < len(slots) and end - at < _LONGEST_TRAIN and lengths[slots[end]] == size:
-                    end += 1
-                if end < len(slots) and end - at < _LONGEST_TRAIN and lengths[slots[end]] < size:
-                    end += 1  # only the last may be shorter
-                begin = self._vector_at[len(vectors) // 2]
-                for slot in slots[at:end]:
-                    vectors += (self._memory + slot * SLOT, lengths[slot])
-                long = end - at > 1
-                control = self._control_at[len(trains)] if long else 0
-                trains.append((place, begin, end - at, control, _CONTROL.size if long else 0))
-                controls += _CONTROL.pack(_CONTROL_LENGTH, socket.IPPROTO_UDP, UDP_SEGMENT, size)
-                self._trains.append(slots[at:end])
-                at = end
-        count = len(trains)
-        self._bases[: len(vectors)] = memoryview(array("Q", vectors))
-        self._controls[0 : len(controls)] = bytes(controls)
-        for column, values in zip(self._columns, zip(*trains, strict=True), strict=True):
-            column[:count] = memoryview(array("Q", values))
-        return True
+    def alone(self, begin: int, end: int, places: memoryview, each: int = 1) -> None:
+        """Let the datagrams of the slots from ``begin`` on leave one by one: ``each`` to every one of ``places``."""
+        first, last = self._used, self._used + end - begin
+        for step in range(each):
+            self._places[first + step : last : each] = places
+        if first != begin or self._rearranged:
+            self._begins[first:last] = self._vector_at[begin:end]
+            self._rearranged = True
+        self._used = last
+        self._datagrams += end - begin
 
-    def send(self, port: socket.socket, singly: Callable[[int], tuple[int, int]]) -> tuple[int, int]:
-        """Send what was coupled; return how many datagrams (found the buffer full, failed).
+    def coupled(self, begin: int, end: int, places: memoryview, each: int, train: tuple[int, int]) -> None:
+        """Couple datagrams ``first`` to ``last`` of the ``each`` to every one of ``places``, if all are of one size.
 
-        A train that is refused as such, over a path of small packets or a card that takes none apart, goes by
-        ``singly(slot)``.
+        ``train`` is (first, last + 1). Only its last datagram may be shorter.
+        """
+        first, last = self._used, self._used + len(places)
+        starts = slice(begin + train[0], end, each)
+        count = train[1] - train[0]
+        self._rearranged = True
+        self._places[first:last] = places
+        self._begins[first:last] = self._vector_at[starts]
+        if count > 1:
+            self._counts[first:last] = repeated(count, len(places))
+            self._controls[first:last] = self._control_at[first:last]
+            self._control_sizes[first:last] = repeated(_CONTROL.size, len(places))
+            self._segments[_SEGMENT_AT + _CONTROL_HALVES * first : _CONTROL_HALVES * last : _CONTROL_HALVES] = (
+                memoryview(array("H", self.lengths[starts]))
+            )
+        self._used = last
+        self._datagrams += count * len(places)
+
+    def flush(self, port: socket.socket, *, way: Way) -> tuple[int, int, int]:
+        """Send all messages, each at once or not at all; return how many datagrams (left, found it full, failed).
+
+        A train that is refused as such, over a path of small packets or a card that takes none apart, goes in single
+        datagrams.
         """
         at = full = failed = 0
-        trains = self._trains
-        while at < len(trains):
-            sent, code = _send_messages(port, self._messages, at, len(trains))
+        used, datagrams = self._used, self._datagrams
+        self._used = self._datagrams = 0
+        while at < used:
+            if way is Way.SINGLY:
+                sent, code = self._send_singly(port, self._slot(at), self._places[at])
+            else:
+                sent, code = self._send_messages(port, at, used)
             at += sent
             if sent:
                 continue
             if code in _BUFFER_FULL:
-                return full + sum(map(len, trains[at:])), failed
-            slots = trains[at]
-            if len(slots) > 1 and code in _REFUSED:
+                full += sum(self._counts[at:used])  # a queue would only turn loss into delay
+                break
+            if self._counts[at] > 1 and code in _REFUSED:
                 self.refused += 1
-                codes = [code for sent, code in map(singly, slots) if not sent]
+                codes = [code for sent, code in self._apart(port, at) if not sent]
                 blocked = sum(code in _BUFFER_FULL for code in codes)
                 full, failed = full + blocked, failed + len(codes) - blocked
             else:
-                failed += len(slots)
+                failed += self._counts[at]  # an unreachable peer; consent expiry ends it
             at += 1
-        return full, failed
+        if self._rearranged:
+            self._rearranged = False
+            self._begins[:used] = self._vector_at[:used]
+            self._counts[:used] = repeated(1, used)
+            self._controls[:used] = self._control_sizes[:used] = repeated(0, used)
+        return datagrams - full - failed, full, failed
+
+    def _slot(self, message: int) -> int:
+        return (self._begins[message] - self._first_vector) // 16
+
+    def _apart(self, port: socket.socket, message: int) -> list[tuple[int, int]]:
+        first, place = self._slot(message), self._places[message]
+        return [self._send_singly(port, first + step, place) for step in range(self._counts[message])]
+
+    def _send_singly(self, port: socket.socket, slot: int, place: int) -> tuple[int, int]:
+        name = bytes(_ffi.buffer(_ffi.cast("char *", place), self.names.length))
+        try:
+            port.sendto(self.bytes[slot * SLOT : slot * SLOT + self.lengths[slot]], self.names.target(name))
+        except OSError as error:
+            return 0, error.errno or errno.EIO
+        return 1, 0
+
+    def _send_messages(self, port: socket.socket, at: int, end: int) -> tuple[int, int]:
+        """Return how many messages have left, and the error of the first one when none has."""
+        sent = _library_calls.sendmmsg(port.fileno(), self._messages + at, end - at, 0)
+        return (sent, 0) if sent > 0 else (0, _ffi.errno)
 
 
-def _send_messages(port: socket.socket, messages: Any, at: int, count: int) -> tuple[int, int]:
-    sent = _library_calls.sendmmsg(port.fileno(), messages + at, count - at, 0)
-    return (sent, 0) if sent > 0 else (0, _ffi.errno)
+def trains(sizes: Sequence[int]) -> list[tuple[int, int]]:
+    """Divide datagrams that follow each other into as few trains as may be, as (first, last + 1)."""
+    found: list[tuple[int, int]] = []
+    begin = 0
+    for at in range(1, len(sizes) + 1):
+        if at < len(sizes) and at - begin < _LONGEST_TRAIN and sizes[at] <= sizes[begin] == sizes[at - 1]:
+            continue  # only the last may be shorter, so nothing couples behind a shorter one
+        found.append((begin, at))
+        begin = at
+    return found
 
 
-def _send_all(count: int, send: Callable[[int], tuple[int, int]]) -> tuple[int, int]:
-    """Send messages 0 to ``count`` by ``send(at)``, which returns (how many, errno of the first that was not)."""
-    at = failed = 0
-    while at < count:
-        sent, code = send(at)
-        at += sent
-        if sent:
-            continue
-        if code in _BUFFER_FULL:
-            return count - at, failed  # a queue would only turn loss into delay
-        failed += 1  # an unreachable peer; consent expiry ends it
-        at += 1
-    return 0, failed
+_repeats: dict[int, memoryview] = {}
+
+
+def repeated(value: int, count: int) -> memoryview:
+    """Return ``count`` 64-bit words of one value."""
+    if count > _REPEATED:
+        return memoryview(array("Q", [value]) * count)
+    found = _repeats.get(value)
+    if found is None:
+        found = _repeats[value] = memoryview(array("Q", [value]) * _REPEATED)
+    return found[:count]
 
 
 def best_way(port: socket.socket) -> Way:

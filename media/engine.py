@@ -55,6 +55,8 @@ class Engine:
         self._transports: dict[str, WebRtcTransport] = {}
         self._by_ufrag: dict[str, WebRtcTransport] = {}
         self._farewells: set[asyncio.Task[None]] = set()
+        self._turns: list[list[Router]] = []
+        self._turn_at, self._turn_lasts = clock(), FEEDBACK_INTERVAL
         self._ticker = asyncio.create_task(self._tick())
 
     @property
@@ -172,7 +174,8 @@ class Engine:
         self._counters["stun_in"] += 1
 
     def _flush(self) -> None:
-        """Send what routers have gathered, and what waits to leave side by side."""
+        """Send what routers have gathered, and what is due."""
+        self._tick_due(self._clock())
         while self._speaking:
             self._send(self._speaking.pop().take())
 
@@ -185,7 +188,7 @@ class Engine:
         if rtcp:
             router.on_rtcp(transport.id, data, now)
         else:  # over TCP
-            router.taker(transport.id)(self._single, self._single.put(data), len(data), now)
+            router.taker(transport.id)(self._single, self._single.put(data), len(data), now, now)
             self._flush()
             self._wire.outbox.flush()
 
@@ -206,20 +209,30 @@ class Engine:
 
     async def _tick(self) -> None:
         while True:
-            rooms = list(self._rooms.values())
-            # All rooms at once would hold up everybody's packets; each by itself would wake a lone room for nothing.
-            parts = max(1, min(_TICK_PARTS, len(rooms) // _ROOMS_A_PART))
-            for part in range(parts):
-                await asyncio.sleep(FEEDBACK_INTERVAL / parts)
-                now = self._clock()
-                for router in rooms[part::parts]:
-                    self._tick_room(router, now)
-                self._flush()
-                self._wire.outbox.flush()
-            for transport in self._transports.values():
-                transport.refill()
-            for transport in [each for each in self._transports.values() if each.ice.expired(now)]:
-                self._on_end(transport, "lost")
+            # Packets that are read see to it in time; this is for when none are.
+            await asyncio.sleep(max(0.0, self._turn_at - self._clock()) + FEEDBACK_INTERVAL)
+            self._flush()
+            self._wire.outbox.flush()
+
+    def _tick_due(self, now: float) -> None:
+        """Give the rooms whose turn has come their feedback: all at once would hold up everybody's packets.
+
+        It is called whenever packets are read, so that a busy worker does not wake up for it.
+        """
+        while now >= self._turn_at:
+            if not self._turns:
+                for transport in self._transports.values():
+                    transport.refill()
+                for transport in [each for each in self._transports.values() if each.ice.expired(now)]:
+                    self._on_end(transport, "lost")
+                rooms = list(self._rooms.values())
+                parts = max(1, min(_TICK_PARTS, len(rooms) // _ROOMS_A_PART))
+                self._turns = [rooms[part::parts] for part in range(parts)]
+                self._turn_lasts = FEEDBACK_INTERVAL / parts
+            # Whoever was late by a whole round does not run after it.
+            self._turn_at = max(self._turn_at, now - FEEDBACK_INTERVAL) + self._turn_lasts
+            for router in self._turns.pop():
+                self._tick_room(router, now)
 
     def _tick_room(self, router: Router, now: float) -> None:
         try:

@@ -7,6 +7,7 @@ picture numbers. For all consumers at once they are lanes of one long integer: a
 from __future__ import annotations
 
 import struct
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from . import vp8
@@ -20,6 +21,7 @@ HEADER_SIZE = 20
 """Bytes of the header that all packets to subscribers have: RTP and one extension, abs-send-time."""
 
 _TIMESTAMP_AT = 4
+_TABLES = 64  # lengths of runs for which a consumers' table is kept: no batch that is read holds a longer one
 
 
 class Patch(NamedTuple):
@@ -30,13 +32,54 @@ class Patch(NamedTuple):
     values: memoryview
 
 
+class Lanes:
+    """Offsets of consumers as lanes of 32 bits, and what any run of packets is called towards each of them."""
+
+    __slots__ = ("_count", "_offsets", "_tables")
+
+    def __init__(self, offsets: Sequence[int]) -> None:
+        self._count = len(offsets)
+        self._offsets = 0
+        for offset in offsets:
+            self._offsets = self._offsets << 32 | offset & 0xFFFF
+        self._tables: dict[int, tuple[int, int, int, int]] = {}
+
+    def heads(self, run: Sequence[tuple[int, int]]) -> memoryview:
+        """Return the first four bytes of a run of packets, all of the first consumer's, then all of the second's, …
+
+        Each packet is (the two bytes that are the same for all, in the upper half of 32 bits; index). The words lie
+        side by side in network order.
+        """
+        length = len(run)
+        offsets, ones, mask, size = self._tables.get(length) or self._table(length)
+        heads = numbers = 0
+        for head, index in run:
+            heads, numbers = heads << 32 | head, numbers << 32 | index & 0xFFFF
+        lanes = (offsets + numbers * ones) & mask | heads * ones
+        return memoryview(lanes.to_bytes(size, "big")).cast("I")
+
+    def _table(self, length: int) -> tuple[int, int, int, int]:
+        words = length * self._count
+        ones = sum(1 << 32 * length * place for place in range(self._count))
+        offsets = sum(
+            (self._offsets >> 32 * place & 0xFFFF) << 32 * (length * place + step)
+            for place in range(self._count)
+            for step in range(length)
+        )
+        mask = sum(0xFFFF << 32 * place for place in range(words))
+        if len(self._tables) == _TABLES:
+            self._tables.clear()
+        made = self._tables[length] = offsets, ones, mask, 4 * words
+        return made
+
+
 class Fanout:
     """The current consumers of one layer. ``plan`` is the engine's, and None whenever the direct ones have changed.
 
     ``ssrcs`` of the direct ones lie side by side in network order; None while all have the one that packets carry.
     """
 
-    __slots__ = ("_base", "_mask", "_ones", "_size", "direct", "members", "moved", "others", "plan", "ssrcs")
+    __slots__ = ("direct", "lanes", "members", "moved", "others", "plan", "ssrcs")
 
     def __init__(self) -> None:
         self.members: dict[str, Consumer] = {}
@@ -62,25 +105,11 @@ class Fanout:
         served = set(map(id, self.direct))
         self.others = [each for each in members if id(each) not in served]
         self.plan = None
-        self._ones = sum(1 << 32 * place for place in range(len(self.direct)))
-        self._mask = 0xFFFF * self._ones
-        self._size = 4 * len(self.direct)
-        self._base = 0
-        for each in self.direct:
-            self._base = self._base << 32 | each.lane.offset & 0xFFFF
+        self.lanes = Lanes([each.lane.offset for each in self.direct])
         self.moved = any(each.moved for each in self.direct)
         own = any(each.ssrc != each.producer.ssrc for each in self.direct)
         ssrcs = struct.pack(f"!{len(self.direct)}I", *(each.ssrc for each in self.direct))
         self.ssrcs = memoryview(ssrcs).cast("I") if own else None
-
-    def heads(self, head: int, index: int) -> memoryview:
-        """Return the first four bytes of packet ``index`` for the direct consumers, side by side in network order.
-
-        ``head`` has the two bytes that are the same for all, in its upper half.
-        """
-        ones = self._ones
-        lanes = (self._base + (index & 0xFFFF) * ones) & self._mask | head * ones
-        return memoryview(lanes.to_bytes(self._size, "big")).cast("I")
 
     def patches(self, timestamp: int, descriptor: vp8.Descriptor | None) -> tuple[Patch, ...]:
         """Return what else differs between the direct consumers after a switch of layers."""

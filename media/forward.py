@@ -40,8 +40,9 @@ class Outgoing(NamedTuple):
     packet: bytes
 
 
-Spread = Callable[[Memory, int, int, Fanout, memoryview, tuple[Patch, ...]], None]
-"""Gets (memory, start, size, fanout, heads, patches): a canonical packet, where it lies, for all direct consumers."""
+Spread = Callable[[Memory, int, int, Fanout, tuple[int, int], tuple[Patch, ...]], None]
+"""Gets (memory, start, size, fanout, (head, index), patches): a canonical packet, where it lies, for all direct
+consumers; head and index are what :meth:`fanout.Lanes.heads` takes."""
 
 
 class Forwarder:
@@ -56,9 +57,12 @@ class Forwarder:
         self.paused = False
 
     def on_rtp(  # noqa: PLR0917 - called for every packet: keywords would cost as much as a look-up
-        self, link: Link, arrivals: ArrivalLog, memory: Memory, at: int, size: int, now: float
+        self, link: Link, arrivals: ArrivalLog, memory: Memory, at: int, size: int, now: float, arrived: float
     ) -> None:
-        """Take the decrypted packet of ``size`` bytes at ``at``; it may be overwritten from 16 bytes before it on."""
+        """Take the decrypted packet of ``size`` bytes at ``at``; it may be overwritten from 16 bytes before it on.
+
+        It came at ``arrived`` and leaves at ``now``.
+        """
         if size < _PLAIN:
             self._counters["rtp_malformed"] += 1
             return
@@ -66,7 +70,7 @@ class Forwarder:
         first, second, sequence, timestamp, ssrc = unpack_header(view, at)
         layer = link.layers.get(ssrc)
         if layer is None or second & 0x7F != layer.payload_type:
-            self._on_other(link, arrivals, memory, at, size, now)
+            self._on_other(link, arrivals, memory, at, size, now, arrived)
             return
         end, body = at + size, at + _PLAIN
         try:
@@ -80,13 +84,18 @@ class Forwarder:
                 if value & mask != pattern:
                     mask, pattern, shift = self._learn_layout(layer, block)
                 if shift >= 0:
-                    arrivals.arrived(value >> shift & 0xFFFF, now)
+                    number = value >> shift & 0xFFFF
+                    if number == arrivals.expected:  # as ``arrived`` does it, without the call
+                        arrivals.expected = number + 1
+                        arrivals.times[number] = arrived
+                    else:
+                        arrivals.arrived(number, arrived)
             elif first != 0x80:
                 body, end = self._straighten(memory, at, size)
         except ParseError:
             self._counters["rtp_malformed"] += 1
             return
-        lost = layer.reception.arrived(sequence, timestamp, now)
+        lost = layer.reception.arrived(sequence, timestamp, arrived)
         if lost:
             self._nack(layer, lost)
         self._forward(layer, memory, body, end, second, timestamp, now)
@@ -98,7 +107,12 @@ class Forwarder:
         producer, cache, fanout = layer.producer, layer.cache, layer.fanout
         layer.octets += end - body
         layer.heard_at = now
-        index, newest = layer.number(layer.reception.extended)
+        base = layer.base
+        index = layer.reception.extended + base if base is not None else -1
+        if index == layer.index + 1:  # as ``number`` does it, without the call
+            layer.index, newest = index, True
+        else:
+            index, newest = layer.number(layer.reception.extended)
         if index < 0 or self.paused or producer.paused:
             return
         if not newest and cache is not None and cache.find(index) is not None:
@@ -134,7 +148,7 @@ class Forwarder:
                 self._out(consumer.transport, False, renumbered(packet, consumer, index))
         if fanout.direct:
             patches = fanout.patches(timestamp, descriptor) if fanout.moved else ()
-            self._spread(memory, start, end - start, fanout, fanout.heads(head, index), patches)
+            self._spread(memory, start, end - start, fanout, (head, index), patches)
 
     def _send_late(self, fanout: Fanout, index: int, packet: bytes) -> None:
         for consumer in fanout.members.values():
@@ -157,7 +171,7 @@ class Forwarder:
     # -- what is not simply the next packet of a known stream
 
     def _on_other(  # noqa: PLR0917 - as above
-        self, link: Link, arrivals: ArrivalLog, memory: Memory, at: int, size: int, now: float
+        self, link: Link, arrivals: ArrivalLog, memory: Memory, at: int, size: int, now: float, arrived: float
     ) -> None:
         try:
             packet = rtp.parse(memory.buffer[at : at + size])
@@ -171,11 +185,11 @@ class Forwarder:
         producer = layer.producer
         arrival = packet.extensions.get(producer.incoming.transport_cc_id)
         if arrival is not None and len(arrival) == 2:
-            arrivals.arrived(int.from_bytes(arrival, "big"), now)
+            arrivals.arrived(int.from_bytes(arrival, "big"), arrived)
         if packet.payload_type == producer.incoming.payload_type:
             self._learn(link, layer, packet)
             body, end = self._straighten(memory, at, size)
-            lost = layer.reception.arrived(packet.sequence, packet.timestamp, now)
+            lost = layer.reception.arrived(packet.sequence, packet.timestamp, arrived)
             if lost:
                 self._nack(layer, lost)
         elif packet.payload_type == producer.incoming.rtx_payload_type:

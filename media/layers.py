@@ -54,19 +54,20 @@ class Layer:
     heard_at: float = float("-inf")
     key_frame_wanted: bool = False
     key_frame_asked_at: float = float("-inf")
-    _base: int | None = None
+    base: int | None = None
+    """What makes an index out of a packet's number; None before the first."""
     _measured_at: float = float("-inf")
     _measured_octets: int = 0
 
     def number(self, extended: int) -> tuple[int, bool]:
         """Return (index, newest) of the packet that its 16-bit numbers count as ``extended``; -1 when far too old."""
-        if self._base is None:
-            self._base = self.index + 1 - extended
-        index = extended + self._base
+        if self.base is None:
+            self.base = self.index + 1 - extended
+        index = extended + self.base
         ahead = index - self.index
         if ahead > 0:
             if ahead > _MAX_JUMP:
-                self._base -= ahead - 1
+                self.base -= ahead - 1
                 index = self.index + 1
             self.index = index
             return index, True
@@ -101,7 +102,7 @@ class Layer:
     def restarted(self, ssrc: int) -> None:
         """Follow a publisher that continues under another SSRC: its numbers and pictures begin anew."""
         self.reception = Reception(ssrc, self.producer.incoming.clock_rate)
-        self._base = None
+        self.base = None
         if len(self.producer.layers) > 1:
             self.aligned = False
             self.time_shift = 0

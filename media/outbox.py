@@ -6,13 +6,13 @@ import socket
 from array import array
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 from pylibsrtp._binding import lib  # type: ignore[import-not-found]  # a compiled module without types
 
-from .batch import SEND_SLOTS, SLOT, Names, Sending, Way
-from .fanout import Fanout, Patch
+from .batch import SEND_SLOTS, SLOT, Names, Sending, Way, repeated, trains
+from .fanout import Fanout, Lanes, Patch
 from .memory import Memory
 
 _protect = lib.srtp_protect
@@ -20,25 +20,42 @@ _WORDS = SLOT // 4
 _HALVES = SLOT // 2
 REFUSALS = 100
 """Trains that may be refused before none is coupled any more: by then it is the system and not one peer's path."""
-_REPEATED = 32  # receivers up to which a list of equal lengths is kept for the next packet of that size
 
 
-WayOut = tuple[Any, int]
-"""A libsrtp sending session, and the place of a destination in memory."""
+class WayOut(NamedTuple):
+    """A libsrtp sending session, the place of a destination in memory, and whose memory both are."""
+
+    context: Any
+    place: int
+    owner: object
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+Copied = tuple[bytes, int, tuple[int, int], tuple[Patch, ...]]
+"""A packet that waits to be encrypted: a slot's bytes, how many of them count, its head and index, its patches."""
+
+
+@dataclass(slots=True, eq=False)
 class Receivers:
-    """Who gets a packet, as tables that are laid into the slots; ``ssrcs`` is None where all have the packet's own."""
+    """Who gets a packet, as tables that are laid into the slots; ``ssrcs`` is None where all have the packet's own.
 
-    count: int
+    ``owners`` keep sessions and destinations from being freed while packets wait. ``run`` are the packets that they are
+    to get with the next flush, in order.
+    """
+
     contexts: Sequence[Any]
     places: memoryview
+    lanes: Lanes
     ssrcs: memoryview | None
+    owners: Sequence[object] = ()
+    run: list[Copied] = field(default_factory=list)
 
 
 class Outbox:
-    """Send slots that fill up during one batch of input and leave together."""
+    """Send slots that fill up during one batch of input and leave together.
+
+    The packets that the same receivers get are laid out together, all of the first receiver's, then all of the
+    second's: the more of them there are, the less each costs, and each receiver's lie as a train needs them.
+    """
 
     def __init__(
         self,
@@ -55,90 +72,132 @@ class Outbox:
         self._counters = counters
         self.way = way
         self._slots = Sending(names)
-        self._lengths: dict[int, memoryview] = {}
+        self._waiting: list[Receivers] = []
         self._used = 0
 
     def add(self, datagram: bytes, place: int) -> None:
         """Let a whole datagram leave with the next flush."""
         if self._used == SEND_SLOTS:
-            self.flush()
-        begin, slots = self._used * SLOT, self._slots
-        slots.bytes[begin : begin + len(datagram)] = datagram
-        slots.lengths[self._used], slots.places[self._used] = len(datagram), place
-        self._used += 1
+            self._send()
+        slot = self._used
+        self._slots.bytes[slot * SLOT : slot * SLOT + len(datagram)] = datagram
+        self._slots.lengths[slot] = len(datagram)
+        self._slots.alone(slot, slot + 1, memoryview(array("Q", (place,))))
+        self._used = slot + 1
 
     def spread(  # noqa: PLR0917 - the hot path: keywords would cost as much as a look-up
-        self, source: Memory, start: int, size: int, fanout: Fanout, heads: memoryview, patches: tuple[Patch, ...]
+        self, source: Memory, start: int, size: int, fanout: Fanout, number: tuple[int, int], patches: tuple[Patch, ...]
     ) -> None:
-        """Encrypt the plain packet at ``start`` for every direct consumer under its own numbers."""
+        """Let the plain packet at ``start`` leave with the next flush, for every direct consumer under its own numbers.
+
+        It is copied now; its receivers are those of this moment.
+        """
         receivers: Receivers = fanout.plan or self._plan(fanout)
-        contexts = receivers.contexts
-        count = receivers.count
-        if self._used + count > SEND_SLOTS:
-            self.flush()
-        begin = self._used
-        end = begin + count
-        slots = self._slots
-        slots.bytes[begin * SLOT : end * SLOT] = source.buffer[start : start + SLOT] * count
-        words = slots.words
-        words[begin * _WORDS : end * _WORDS : _WORDS] = heads
-        if receivers.ssrcs is not None:
-            words[begin * _WORDS + 2 : end * _WORDS : _WORDS] = receivers.ssrcs
-        for at, width, values in patches:
-            if width == 4:
-                words[begin * _WORDS + at // 4 : end * _WORDS : _WORDS] = values.cast("I")
-            elif width == 2:
-                slots.halves[begin * _HALVES + at // 2 : end * _HALVES : _HALVES] = values.cast("H")
-            else:
-                slots.bytes[begin * SLOT + at : end * SLOT : SLOT] = values
-        slots.lengths[begin:end] = self._repeated(size, count)
-        slots.places[begin:end] = receivers.places
-        failed = list(map(_protect, contexts, slots.packets[begin:end], slots.length_pointers[begin:end]))
-        if any(failed):
-            end = self._without(failed, begin)
-        self._used = end
-        self._counters["rtp_out"] += end - begin
+        run = receivers.run
+        if not run:
+            self._waiting.append(receivers)
+        run.append((source.buffer[start : start + SLOT], size, number, patches))
 
     def _plan(self, fanout: Fanout) -> Receivers:
         found = [way for way in (self._find(consumer.transport) for consumer in fanout.direct) if way is not None]
         made = Receivers(
-            len(found), [each[0] for each in found], memoryview(array("Q", [each[1] for each in found])), fanout.ssrcs
+            [each.context for each in found],
+            memoryview(array("Q", [each.place for each in found])),
+            fanout.lanes,
+            fanout.ssrcs,
+            [each.owner for each in found],
         )
         fanout.plan = made
         return made
 
     def flush(self) -> None:
-        """Send what waits, each packet at once or not at all."""
-        used = self._used
-        if not used:
+        """Encrypt and send what waits, each packet at once or not at all."""
+        waiting, self._waiting = self._waiting, []
+        for receivers in waiting:
+            run, receivers.run = receivers.run, []
+            count, at = len(receivers.contexts), 0
+            while count and at < len(run):
+                room = (SEND_SLOTS - self._used) // count
+                if not room:
+                    self._send()
+                    continue
+                self._lay(receivers, run[at : at + room])
+                at += room
+        if self._used:
+            self._send()
+
+    def _lay(self, receivers: Receivers, run: list[Copied]) -> None:
+        """Replicate packets into the next slots, renumber and encrypt them there."""
+        slots, places, ssrcs, each = self._slots, receivers.places, receivers.ssrcs, len(run)
+        contexts = receivers.contexts
+        begin = self._used
+        if each == 1:
+            block, size, number, patches = run[0]
+            sizes, count = (size,), len(places)
+            end = begin + count
+            slots.bytes[begin * SLOT : end * SLOT] = block * count
+            slots.words[begin * _WORDS : end * _WORDS : _WORDS] = receivers.lanes.heads((number,))
+            slots.lengths[begin:end] = repeated(size, count)
+            if patches:
+                self._patch(begin, end, 1, patches)
+        else:
+            blocks, sizes, numbers, patched = zip(*run, strict=True)
+            count = each * len(places)
+            end = begin + count
+            slots.bytes[begin * SLOT : end * SLOT] = b"".join(blocks) * len(places)
+            slots.words[begin * _WORDS : end * _WORDS : _WORDS] = receivers.lanes.heads(numbers)
+            slots.lengths[begin:end] = memoryview(array("Q", sizes) * len(places))
+            contexts = [context for context in contexts for _ in run]
+            for step, patches in enumerate(patched):
+                if patches:
+                    self._patch(begin + step, end, each, patches)
+        if ssrcs is not None:
+            for at in range(begin, begin + each):
+                slots.words[at * _WORDS + 2 : end * _WORDS : each * _WORDS] = ssrcs
+        failed = self._encrypt(contexts, begin, end)
+        self._used = end
+        if any(failed):
+            self._without(failed, begin, receivers, each)
             return
+        self._counters["rtp_out"] += count
+        if each > 1 and self.way is Way.TRAINS:
+            for train in trains(sizes):
+                slots.coupled(begin, end, places, each, train)
+        else:
+            slots.alone(begin, end, places, each)
+
+    def _encrypt(self, contexts: Sequence[Any], begin: int, end: int) -> list[int]:
+        """Encrypt slots in place; return libsrtp's word on each, 0 for success."""
+        slots = self._slots
+        return list(map(_protect, contexts, slots.packets[begin:end], slots.length_pointers[begin:end]))
+
+    def _patch(self, at: int, end: int, each: int, patches: tuple[Patch, ...]) -> None:
+        slots = self._slots
+        for place, width, values in patches:
+            if width == 4:
+                slots.words[at * _WORDS + place // 4 : end * _WORDS : each * _WORDS] = values.cast("I")
+            elif width == 2:
+                slots.halves[at * _HALVES + place // 2 : end * _HALVES : each * _HALVES] = values.cast("H")
+            else:
+                slots.bytes[at * SLOT + place : end * SLOT : each * SLOT] = values
+
+    def _without(self, failed: list[int], begin: int, receivers: Receivers, each: int) -> None:
+        """Let those leave one by one that were not refused."""
+        for step, refused in enumerate(failed):
+            if refused:
+                self._counters["protect_refused"] += 1
+                continue
+            self._counters["rtp_out"] += 1
+            receiver = step // each
+            self._slots.alone(begin + step, begin + step + 1, receivers.places[receiver : receiver + 1])
+
+    def _send(self) -> None:
         self._used = 0
-        full, failed = self._slots.flush(self._port, used, way=self.way)
-        self._counters["datagrams_out"] += used - full - failed
-        if self._slots.trains_refused > REFUSALS:
+        left, full, failed = self._slots.flush(self._port, way=self.way)
+        self._counters["datagrams_out"] += left
+        if self._slots.refused > REFUSALS:
             self.way = Way.MESSAGES  # this system's trains cost more than they save
         if full:
             self._counters["send_buffer_full"] += full
         if failed:
             self._counters["send_failed"] += failed
-
-    def _repeated(self, size: int, count: int) -> memoryview:
-        if count > _REPEATED:
-            return memoryview(array("Q", [size]) * count)
-        found = self._lengths.get(size)
-        if found is None:
-            found = self._lengths[size] = memoryview(array("Q", [size]) * _REPEATED)
-        return found[:count]
-
-    def _without(self, failed: list[int], begin: int) -> int:
-        """Close the gaps that refused packets leave; return the end of what remains."""
-        slots, to = self._slots, begin
-        for place, refused in enumerate(failed, begin):
-            if refused:
-                self._counters["protect_refused"] += 1
-                continue
-            if place != to:
-                slots.bytes[to * SLOT : (to + 1) * SLOT] = slots.bytes[place * SLOT : (place + 1) * SLOT]
-                slots.lengths[to], slots.places[to] = slots.lengths[place], slots.places[place]
-            to += 1
-        return to

@@ -111,6 +111,8 @@ class Reception:
     def overdue(self, now: float) -> list[int]:
         """Return what to ask for again, in sending order; packets asked for often enough are given up."""
         again: list[int] = []
+        if not self._missing:
+            return again
         for sequence, (asked, at) in list(self._missing.items()):
             if now - at < NACK_INTERVAL:
                 continue

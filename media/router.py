@@ -27,7 +27,7 @@ from .twcc import FEEDBACK_INTERVAL
 MAX_PRODUCERS = 16
 MAX_CONSUMERS = 256
 MAX_HEIGHT = 10_000
-Take = Callable[[Memory, int, int, float], None]
+Take = Callable[[Memory, int, int, float, float], None]
 _FIRST_SSRC = 1 << 16  # below it lie the clients' own constants: anchor 1111, probator 1234
 
 
@@ -259,13 +259,13 @@ class Router:
     # -- what arrives
 
     def taker(self, transport: str) -> Take:
-        """Return what takes a transport's decrypted RTP packets: ``take(memory, at, size, now)``."""
+        """Return what takes a transport's decrypted RTP packets: ``take(memory, at, size, now, arrived)``."""
         link, feedback = self._links.get(transport), self._feedback.get(transport)
         if link is None or feedback is None:
             return self._refuse
         return partial(self._forwarder.on_rtp, link, feedback.arrivals)
 
-    def _refuse(self, _memory: Memory, _at: int, _size: int, _now: float) -> None:
+    def _refuse(self, _memory: Memory, _at: int, _size: int, _now: float, _arrived: float) -> None:
         self._counters["rtp_unexpected"] += 1
 
     def on_rtcp(self, transport: str, data: bytes, now: float) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from typing import Any
 
 from .batch import Destination
 from .control import MediaError
@@ -12,6 +11,7 @@ from .dtls import Dtls
 from .guards import Budget
 from .ice import Address, Check, IceLite, StreamAddress, new_credentials
 from .ortc import PeerDtls
+from .outbox import WayOut
 from .router import Take
 from .srtp import SrtpKeys, SrtpSession, sessions
 from .tcp import Streams
@@ -142,14 +142,14 @@ class WebRtcTransport:
         self._send_media(data)
 
     @property
-    def way_out(self) -> tuple[Any, int] | None:
+    def way_out(self) -> WayOut | None:
         """Libsrtp's sending session and the place of the destination, for packets that many peers get at once.
 
         The place stays the same when the peer's address changes. None while packets must go through :meth:`send`.
         """
         if self._protect is None or self._destination is None or isinstance(self.ice.selected, StreamAddress):
             return None
-        return self._protect.context, self._destination.place
+        return WayOut(self._protect.context, self._destination.place, (self._protect, self._destination))
 
     def refill(self) -> None:
         """Grant the peer its bytes until the next tick."""
@@ -187,7 +187,7 @@ class WebRtcTransport:
     def _send_media(self, datagram: bytes) -> None:
         way = self.way_out
         if way is not None:
-            self._wire.outbox.add(datagram, way[1])
+            self._wire.outbox.add(datagram, way.place)
         else:
             self._send(datagram)
 

@@ -21,38 +21,35 @@ _LOST, _SMALL, _LARGE = 0, 1, 2
 class ArrivalLog:
     """Arrival times of one transport by transport-wide sequence number, drained into feedback packets."""
 
-    __slots__ = ("_arrivals", "_base", "_expected", "_highest", "_reports")
+    __slots__ = ("_base", "_reports", "expected", "times")
 
     def __init__(self) -> None:
-        self._arrivals: dict[int, float] = {}
+        self.times: dict[int, float] = {}
+        """Those not reported yet."""
+        self.expected = 0
+        """One more than the highest number so far, not wrapped; 0 before the first."""
         self._base = 0
-        self._expected = -1
-        self._highest: int | None = None
         self._reports = 0
 
     def arrived(self, sequence: int, now: float) -> None:
         """Note a packet; ``now`` in seconds. A packet that was already reported as lost stays so."""
-        if sequence == self._expected:  # the hot path: in order, and not the first of a round
-            self._highest = sequence
-            self._expected = sequence + 1
-            self._arrivals[sequence] = now
-            return
-        if self._highest is None or not -_MAX_GAP < distance(sequence, self._highest) < _MAX_GAP:
-            self._arrivals.clear()
-            self._base = self._highest = sequence
+        if not self.expected or not -_MAX_GAP < distance(sequence, self.expected - 1) < _MAX_GAP:
+            self.times.clear()
+            self._base = sequence
+            self.expected = sequence + 1
         if distance(sequence, self._base) < 0:
             return
-        if distance(sequence, self._highest) > 0:
-            self._highest = sequence
-        self._expected = self._highest + 1
-        self._arrivals[sequence] = now
+        if distance(sequence, self.expected - 1) > 0:
+            self.expected = sequence + 1
+        self.times[sequence] = now
 
     def feedback(self, sender_ssrc: int, media_ssrc: int) -> list[bytes]:
         """Return the RTCP packets that report everything since the last call; empty when nothing arrived."""
         packets: list[bytes] = []
-        while self._arrivals and self._highest is not None:
-            count = min(distance(self._highest, self._base) + 1, _MAX_STATUSES)
-            times = [self._arrivals.pop(advance(self._base, step), None) for step in range(count)]
+        while self.times:
+            count = min(distance(self.expected, self._base), _MAX_STATUSES)
+            pop = self.times.pop
+            times = [pop((self._base + step) & 0xFFFF, None) for step in range(count)]
             if any(moment is not None for moment in times):
                 body = struct.pack("!II", sender_ssrc, media_ssrc) + self._report(times)
                 packets.append(build_transport_feedback(_FORMAT, body))

@@ -11,14 +11,14 @@ import logging
 import socket
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any
 
 from pylibsrtp._binding import lib  # type: ignore[import-not-found]  # a compiled module without types
 
-from .batch import HEADROOM, MAX_PACKET, RECEIVE_SLOTS, SLOT, Destination, Names, Received, Single, Way, best_way
+from .batch import HEADROOM, MAX_PACKET, RECEIVE_SLOTS, SLOT, Destination, Key, Names, Received, Single, Way, best_way
 from .ice import Address
 from .memory import Memory
 from .outbox import Outbox, WayOut
@@ -29,11 +29,18 @@ PACKET_COST = 200
 _BATCHES = 8  # read before other work of the loop gets its turn
 _SOCKET_BUFFER = 4 << 20
 _MAX_ADDRESSES = 16  # a peer's candidate pairs; more of them is a peer that roams or plays
-_BUSY = 2000
-"""Datagrams a second above which waking up for each costs more than it gains."""
+_BUSY = 400
+"""Datagrams a second above which waking up for each costs more than it gains: two people talk below it."""
 _RATE_INTERVAL = 0.25
-_COALESCE = 0.004
-"""Seconds between two reads while busy: far below what anybody hears, far above what a wake-up costs."""
+_COALESCE = 0.010
+"""Seconds between two reads while busy: below what anybody hears, far above what a wake-up costs. Publishers are told
+when the kernel got their packets and not when we read them."""
+_EMPTY_READS = 3
+"""In a row, after which a worker that was busy waits to be woken again."""
+_WAITING_SHARE = 0.25
+"""Of the socket's buffer that may fill up between two reads."""
+_KERNEL_SIZE = 2304
+"""Bytes that a datagram takes in the socket's buffer."""
 
 _log = logging.getLogger(__name__)
 
@@ -62,20 +69,21 @@ def classify(datagram: bytes) -> Kind:
     return Kind.OTHER
 
 
+Take = Callable[[Memory, int, int, float, float], None]
 OnCheck = Callable[[bytes, Address, float], None]
 Sink = Callable[[Kind, bytes, Address, float], None]
 
 
 @dataclass(slots=True, eq=False)
 class Inlet:
-    """Where a peer's media goes once it has keys: ``take(received, at, size, now)`` gets each decrypted packet.
+    """Where a peer's media goes once it has keys: ``take(received, at, size, now, arrived)`` gets each plain packet.
 
-    ``context`` is libsrtp's session. ``bytes_left`` bounds what is decrypted for this peer; whoever owns the inlet
-    refills it.
+    ``arrived`` is when the kernel got the packet, ``now`` when we did. ``context`` is libsrtp's session. ``bytes_left``
+    bounds what is decrypted for this peer; whoever owns the inlet refills it.
     """
 
     context: Any
-    take: Callable[[Memory, int, int, float], None]
+    take: Take
     bytes_left: int
 
 
@@ -111,8 +119,8 @@ class Wire:
         self._on_batch = on_batch
         self._clock = clock
         self._counters = counters
-        self._doors: dict[bytes, _Door] = {}
-        self._names_of: dict[Sink, dict[bytes, None]] = {}
+        self._doors: dict[Key, _Door] = {}
+        self._names_of: dict[Sink, dict[Key, None]] = {}
         self._inlets: dict[Sink, Inlet] = {}
         family = socket.AF_INET6 if ":" in listen else socket.AF_INET
         self._socket = socket.socket(family, socket.SOCK_DGRAM)
@@ -122,28 +130,36 @@ class Wire:
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _SOCKET_BUFFER)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SOCKET_BUFFER)
         self._socket.bind((listen, port))
+        self._descriptor = self._socket.fileno()
         self.port: int = self._socket.getsockname()[1]
         self._names = Names(family)
         self._received = Received(self._names)
         self._way = way or best_way(self._socket)
+        if self._way is not Way.SINGLY:
+            self._received.stamp(self._socket)
+        buffer = self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
+        self._may_wait = buffer / _KERNEL_SIZE * _WAITING_SHARE
+        self._pause = _COALESCE
+        self._read_at = 0.0
         self.outbox = Outbox(self._socket, self._names, counters, find, way=self._way)
         self._rate_since = clock()
         self._rate_count = 0
         self._busy = False
         self._timer: asyncio.TimerHandle | None = None
         self._loop = asyncio.get_running_loop()
-        self._loop.add_reader(self._socket, self._readable)
+        self._empty = 0
+        self._loop.add_reader(self._descriptor, self._readable)
 
     def close(self) -> None:
         """Stop reading and close the socket."""
         if self._timer is not None:
             self._timer.cancel()
-        self._loop.remove_reader(self._socket)
+        self._loop.remove_reader(self._descriptor)
         self._socket.close()
 
     def admit(self, source: Address, sink: Sink) -> None:
         """Deliver datagrams from ``source`` to ``sink``: it has passed a check there."""
-        name = self._names.pack(source)
+        name = self._names.key(source)
         before = self._doors.get(name)
         if before is not None:
             if before.sink == sink:
@@ -170,7 +186,7 @@ class Wire:
 
     def heard_at(self, source: Address) -> float:
         """Return when media from ``source`` last went through its inlet; minus infinity if never."""
-        door = self._doors.get(self._names.pack(source))
+        door = self._doors.get(self._names.key(source))
         return door.heard_at if door is not None else float("-inf")
 
     def single(self) -> Single:
@@ -196,21 +212,30 @@ class Wire:
         if not self._busy:
             self._drain()
             return
-        self._loop.remove_reader(self._socket)
-        self._timer = self._loop.call_later(_COALESCE, self._poll)
+        self._loop.remove_reader(self._descriptor)
+        self._read_at = self._loop.time()
+        self._read_later()
+
+    def _read_later(self) -> None:
+        now = self._loop.time()
+        self._read_at = max(self._read_at + self._pause, now)  # the work itself is part of the pause
+        self._timer = self._loop.call_at(self._read_at, self._poll)
 
     def _poll(self) -> None:
-        if self._drain():
-            self._timer = self._loop.call_later(_COALESCE, self._poll)
+        self._empty = 0 if self._drain() else self._empty + 1
+        if self._empty < _EMPTY_READS:
+            self._read_later()
         else:
             self._timer = None
-            self._loop.add_reader(self._socket, self._readable)
+            self._loop.add_reader(self._descriptor, self._readable)
 
     def _measure(self, count: int, now: float) -> None:
         self._rate_count += count
         elapsed = now - self._rate_since
         if elapsed >= _RATE_INTERVAL:
-            self._busy = self._rate_count > _BUSY * elapsed
+            rate = self._rate_count / elapsed
+            self._busy = rate > _BUSY
+            self._pause = min(_COALESCE, self._may_wait / max(rate, 1.0))
             self._rate_count, self._rate_since = 0, now
 
     def _drain(self) -> int:
@@ -226,8 +251,10 @@ class Wire:
             now = self._clock()
             total += len(names)
             self._take(names, now)
-            self._on_batch()
-            self.outbox.flush()
+            try:
+                self._on_batch()
+            finally:
+                self.outbox.flush()  # nothing waits when this returns: whoever is detached next gets no more
             self._measure(len(names), now)
             if len(names) < RECEIVE_SLOTS:
                 break
@@ -235,16 +262,18 @@ class Wire:
 
     # -- what to do with it
 
-    def _take(self, names: list[bytes], now: float) -> None:
+    def _take(self, names: Sequence[Key], now: float) -> None:
         """Hand on one batch. This is the hot loop: one look-up and one decryption before the router sees a packet."""
         received, doors, unprotect = self._received, self._doors, lib.srtp_unprotect
         view, lengths = received.bytes, received.lengths
         packets, length_pointers = received.packets, received.length_pointers
+        ages = received.ages(len(names))
         taken = strangers = refused = 0
+        firsts, seconds = received.begins(len(names))
         for place, name in enumerate(names):
             try:
                 at = place * SLOT + HEADROOM
-                if 127 < view[at] < 192 and not 63 < view[at + 1] & 0x7F < 96:
+                if 127 < firsts[place] < 192 and not 63 < seconds[place] & 0x7F < 96:
                     door = doors.get(name)
                     if door is None:
                         strangers += 1
@@ -259,7 +288,7 @@ class Wire:
                         else:
                             taken += 1
                             door.heard_at = now
-                            inlet.take(received, at, lengths[place], now)
+                            inlet.take(received, at, lengths[place], now, now - ages[place])
                         continue
                 self._deliver(bytes(view[at : at + lengths[place]]), name, now)
             except Exception:
@@ -274,10 +303,10 @@ class Wire:
         if refused:
             counters["srtp_refused"] += refused
 
-    def _deliver(self, datagram: bytes, name: bytes, now: float) -> None:
+    def _deliver(self, datagram: bytes, name: Key, now: float) -> None:
         kind = classify(datagram)
         if kind is Kind.STUN:
-            self._on_check(datagram, self._names.unpack(name), now)
+            self._on_check(datagram, self._names.address(name), now)
             return
         door = self._doors.get(name)
         if door is None:

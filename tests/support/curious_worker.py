@@ -52,10 +52,10 @@ class CuriousRouter(Router):
         """Note each packet, whether or not it would be forwarded."""
         take = super().taker(transport)
 
-        def note(memory: Memory, at: int, size: int, now: float) -> None:
+        def note(memory: Memory, at: int, size: int, now: float, arrived: float) -> None:
             packet = memory.buffer[at : at + size]
             tap.write({"transport": transport, "packet": base64.b64encode(packet).decode()})
-            take(memory, at, size, now)
+            take(memory, at, size, now, arrived)
 
         return note
 

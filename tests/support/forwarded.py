@@ -25,12 +25,13 @@ class Apart:
     def give(self, transport: str, packet: bytes, now: float) -> list[Outgoing]:
         """Lay a decrypted RTP packet into memory as the wire does; return all that is sent."""
         self._spread_out = []
-        self.router.taker(transport)(self._memory, self._memory.put(packet), len(packet), now)
+        self.router.taker(transport)(self._memory, self._memory.put(packet), len(packet), now, now)
         return self._spread_out + self.router.take()
 
     def _spread(
-        self, memory: Memory, start: int, size: int, fanout: Fanout, heads: memoryview, patches: tuple[Patch, ...]
+        self, memory: Memory, start: int, size: int, fanout: Fanout, number: tuple[int, int], patches: tuple[Patch, ...]
     ) -> None:
+        heads = fanout.lanes.heads([number])
         canonical = memory.buffer[start : start + size]
         for place, consumer in enumerate(fanout.direct):
             packet = bytearray(canonical)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
+from typing import Any
 
 from media import engine, wire, worker
 from media.memory import Memory
@@ -20,9 +22,9 @@ class LossyRouter(Router):
         """Take the packets that come through."""
         take = super().taker(transport)
 
-        def lossy(memory: Memory, at: int, size: int, now: float) -> None:
+        def lossy(memory: Memory, at: int, size: int, now: float, arrived: float) -> None:
             if chance.random() >= LOSS:
-                take(memory, at, size, now)
+                take(memory, at, size, now, arrived)
 
         return lossy
 
@@ -30,10 +32,13 @@ class LossyRouter(Router):
 class LossyOutbox(Outbox):
     """Our outbox, and the line behind it. What is sent again is lost as often as anything else."""
 
-    def flush(self) -> None:
-        """Send what the line lets through."""
-        self._used = self._without([chance.random() < LOSS for _ in range(self._used)], 0)
-        super().flush()
+    def add(self, datagram: bytes, place: int) -> None:
+        """Let a datagram leave that the line lets through."""
+        if chance.random() >= LOSS:
+            super().add(datagram, place)
+
+    def _encrypt(self, contexts: Sequence[Any], begin: int, end: int) -> list[int]:
+        return [failed or chance.random() < LOSS for failed in super()._encrypt(contexts, begin, end)]
 
 
 if __name__ == "__main__":

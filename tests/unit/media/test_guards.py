@@ -80,7 +80,7 @@ async def test_a_peer_that_floods_us_is_decrypted_no_further_than_its_budget(siz
     def sink(_kind: Kind, _datagram: bytes, _source: Address, _now: float) -> None:
         taken["by the sink"] += 1
 
-    def take(_memory: Memory, _at: int, _size: int, _now: float) -> None:
+    def take(_memory: Memory, _at: int, _size: int, _now: float, _arrived: float) -> None:
         taken["packets"] += 1
 
     charged = 12 + size + 16 + PACKET_COST  # header, payload, tag

@@ -13,8 +13,8 @@ import pytest
 from pylibsrtp import Policy
 
 from media import rtp
-from media.batch import SEND_SLOTS, Destination, Names, Single, Way, best_way
-from media.fanout import Fanout, Patch
+from media.batch import SEND_SLOTS, Destination, Names, Single, Way, best_way, trains
+from media.fanout import Fanout, Lanes, Patch
 from media.outbox import REFUSALS, Outbox, Receivers
 from media.srtp import SrtpKeys, SrtpSession, sessions
 
@@ -48,6 +48,7 @@ class Bench:
         self.outbox = Outbox(self.port, self.names, self.counters, lambda _: None, way=way)
         self.memory = Single(self.names)
         self.people: list[Person] = []
+        self.fanouts: dict[tuple[int, ...], Fanout] = {}
 
     def person(self, host: str = "127.0.0.1") -> Person:
         end = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_DGRAM)
@@ -72,13 +73,12 @@ class Bench:
             payload=bytes(range(200))[:size],
             abs_send_time=(4, 5),
         )
-        heads = b"".join(b"\x90\xe5" + each.to_bytes(2, "big") for each in sequences)
         own = memoryview(b"".join(each.to_bytes(4, "big") for each in ssrcs)).cast("I") if ssrcs else None
-        fanout = Fanout()
-        fanout.plan = Receivers(
-            len(self.people),
+        fanout = self.fanouts.setdefault((*(each - sequences[0] for each in sequences), *(ssrcs or ())), Fanout())
+        fanout.plan = fanout.plan or Receivers(
             [each.sending.context for each in self.people],
             memoryview(array("Q", [each.destination.place for each in self.people])),
+            Lanes([each - sequences[0] for each in sequences]),
             own,
         )
         self.outbox.spread(
@@ -86,7 +86,7 @@ class Bench:
             self.memory.put(packet),
             len(packet),
             fanout,
-            memoryview(heads).cast("I"),
+            (0x90E50000, sequences[0]),
             patches,
         )
 
@@ -235,3 +235,39 @@ def test_names_are_the_kernels_and_read_back(address: tuple[str, int]) -> None:
     names = Names(socket.AF_INET6)
     assert names.unpack(names.pack(address)) == address
     assert len(names.pack(address)) == names.length
+
+
+@pytest.mark.parametrize(
+    ("sizes", "coupled"),
+    [
+        ([7], [(0, 1)]),
+        ([7, 7, 7], [(0, 3)]),
+        ([7, 7, 5], [(0, 3)]),
+        ([7, 5, 5, 5], [(0, 2), (2, 4)]),
+        ([5, 7, 7], [(0, 1), (1, 3)]),
+        ([7, 5, 7], [(0, 2), (2, 3)]),
+        ([7] * 40, [(0, 32), (32, 40)]),
+    ],
+)
+def test_only_the_last_of_a_train_may_be_shorter(sizes: list[int], coupled: list[tuple[int, int]]) -> None:
+    assert trains(sizes) == coupled
+
+
+def test_runs_and_single_packets_and_whole_ones_leave_together(bench: Bench) -> None:
+    for _ in range(3):
+        bench.person()
+    bench.spread([1, 11, 21], size=50)
+    bench.outbox.add(b"whole", bench.people[1].destination.place)
+    bench.spread([2, 12, 22], size=60)
+    bench.spread([3, 13, 23], size=60)
+    bench.spread([5, 5, 5], ssrcs=[70001, 70002, 70003])
+    bench.outbox.flush()
+    assert bench.people[1].socket.recv(2000) == b"whole"
+    for place, person in enumerate(bench.people):
+        got = [each for _ in range(4) for each in (person.next(),) if each]
+        assert [each.sequence for each in got] == [10 * place + 1, 10 * place + 2, 10 * place + 3, 5]
+        assert got[-1].ssrc == 70001 + place
+    assert bench.counters == Counter(rtp_out=12, datagrams_out=13)
+    bench.spread([4, 14, 24])  # the tables are as they were before
+    bench.outbox.flush()
+    assert [each.sequence for person in bench.people for each in (person.next(),) if each] == [4, 14, 24]

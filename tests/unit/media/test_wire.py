@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import time
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 
@@ -11,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from media.batch import BATCHED, MAX_PACKET, Way
+from media.batch import BATCHED, MAX_PACKET, Names, Received, Way
 from media.ice import Address
 from media.wire import Kind, Wire, classify
 
@@ -133,9 +134,49 @@ async def test_a_peer_that_roams_keeps_its_last_addresses_only(ends: Ends) -> No
     for port in range(1, 100):
         ends.wire.admit(("192.0.2.9", port), ends.sink)
     assert len(ends.wire._doors) == 16
-    assert ends.wire._names.pack(("192.0.2.9", 99)) in ends.wire._doors
+    assert ends.wire._names.key(("192.0.2.9", 99)) in ends.wire._doors
 
 
 async def test_an_unreachable_address_is_counted(ends: Ends) -> None:
     ends.wire.send(b"x", ("127.0.0.1", 0))
     assert ends.counters["send_failed"] == 1
+
+
+async def test_a_busy_wire_reads_at_intervals_and_wakes_again_after_a_silence(ends: Ends) -> None:
+    ends.near.send(b"\0check")
+    await ends.got.get()
+    while not ends.wire._busy:
+        ends.near.send(b"\x80\x60media")
+        assert await ends.got.get() == (Kind.RTP, b"\x80\x60media")
+    ends.near.send(b"\x80\x60read by the timer")
+    assert await ends.got.get() == (Kind.RTP, b"\x80\x60read by the timer")
+    while ends.wire._timer is not None:
+        await asyncio.sleep(0)
+    ends.near.send(b"\x80\x60after a silence")
+    assert await ends.got.get() == (Kind.RTP, b"\x80\x60after a silence")
+
+
+@pytest.mark.skipif(not BATCHED, reason="this system has no batched calls")
+def test_the_kernel_says_when_a_datagram_came_however_late_it_is_read() -> None:
+    with socket.socket(type=socket.SOCK_DGRAM) as port, socket.socket(type=socket.SOCK_DGRAM) as far:
+        port.bind(("127.0.0.1", 0))
+        port.setblocking(False)
+        received = Received(Names(socket.AF_INET))
+        received.stamp(port)
+        sent = []
+        for _ in range(2):
+            before = time.time()
+            far.sendto(b"x", port.getsockname())
+            sent.append((before, time.time()))
+        for _ in range(2):
+            far.sendto(b"behind them", port.getsockname())
+        count = len(received.receive(port, batched=True))
+        begun = time.time()
+        ages = received.ages(count)
+        ended = time.time()
+        assert count == 4
+        for age, (before, after) in zip(ages, sent, strict=False):
+            assert before - 1e-5 <= ended - age
+            assert begun - age <= after + 1e-5
+        received._stamp_seconds[0] += 3600
+        assert received.ages(count)[0] == 0.0
