@@ -128,12 +128,16 @@ class CloseProducer:
 
 @dataclass(frozen=True, slots=True)
 class CreateConsumer:
-    """Offer a stream to ``peer``, paused. Reply: ``id``, ``producerId``, ``kind``, ``rtpParameters``, ``paused``."""
+    """Offer a stream to ``peer``, paused. Reply: ``id``, ``producerId``, ``kind``, ``rtpParameters``, ``paused``.
+
+    ``vp9`` tells whether its browser takes VP9: it is refused a stream of that otherwise, with ``cannot_decode``.
+    """
 
     room: str
     peer: str
     transport: str
     producer: str
+    vp9: bool
 
 
 @dataclass(frozen=True, slots=True)

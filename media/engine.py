@@ -316,7 +316,7 @@ def _route(router: Router, request: Request) -> Json:
             )
             return {"id": producer_id}
         case control.CreateConsumer():
-            return router.create_consumer(request.peer, request.transport, request.producer)
+            return router.create_consumer(request.peer, request.transport, request.producer, vp9=request.vp9)
         case control.PauseProducer() | control.ResumeProducer():
             router.pause_producer(request.producer, paused=isinstance(request, control.PauseProducer))
         case control.CloseProducer():

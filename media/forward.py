@@ -127,7 +127,7 @@ class Forwarder:
             layer.timestamp = timestamp
             if descriptor is not None:
                 layer.picture, layer.level = descriptor.picture, descriptor.level
-            if layer.waiting and layer.aligned and (cache is None or vp8.starts_key_frame(view, body, end)):
+            if layer.waiting and layer.aligned and (cache is None or layer.starts_key_frame(view, body, end)):
                 for consumer in list(layer.waiting):
                     consumer.enter(index, timestamp, descriptor)
         if cache is None and not fanout.members:

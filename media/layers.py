@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from . import vp8, vp9
 from .cache import PacketCache
 from .fanout import Fanout
 from .reception import Reception
-from .rtp import ExtensionLayout
+from .rtp import ExtensionLayout, Readable
 
 if TYPE_CHECKING:
     from .streams import Consumer, Producer
@@ -22,6 +24,20 @@ _MAX_JUMP = 1 << 13  # a publisher's own gap beyond this is closed like a pause
 _REORDERING = 1 << 10  # how far back a late packet may lie
 _RATE_WINDOW = 0.5
 _CLOCK_RATE = 90_000
+
+
+def _begins_anywhere(_data: Readable, _at: int, _end: int) -> bool:
+    return True
+
+
+StartsKeyFrame = Callable[[Readable, int, int], bool]
+
+KEY_FRAMES: dict[str, StartsKeyFrame] = {
+    "opus": _begins_anywhere,
+    "vp8": vp8.starts_key_frame,
+    "vp9": vp9.starts_key_frame,
+}
+"""By codec: whether a subscriber can begin with the payload between two places."""
 
 
 @dataclass(slots=True, eq=False)
@@ -39,6 +55,7 @@ class Layer:
     """Among the producer's layers, the smallest picture first."""
     rtx_ssrc: int | None = None
     cache: PacketCache | None = None
+    starts_key_frame: StartsKeyFrame = vp8.starts_key_frame
     fanout: Fanout = field(default_factory=Fanout)
     waiting: list[Consumer] = field(default_factory=list)
     layouts: dict[int, ExtensionLayout] = field(default_factory=dict)

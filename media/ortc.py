@@ -24,6 +24,8 @@ TRANSPORT_CC = "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-exte
 OPUS = 100
 VP8 = 101
 RTX = 102
+VP9 = 103
+VP9_RTX = 104
 MID_ID = 1
 RID_ID = 2
 REPAIRED_RID_ID = 3
@@ -32,6 +34,26 @@ TRANSPORT_CC_ID = 5
 
 MAX_LAYERS = 3
 """Sizes of one picture that a publisher may send side by side."""
+
+
+@dataclass(frozen=True, slots=True)
+class Codec:
+    """How subscribers see a codec: its payload type and that of its retransmissions (0 = none), its parameters."""
+
+    mime_type: str
+    payload_type: int
+    rtx_payload_type: int
+    clock_rate: int
+    parameters: tuple[tuple[str, int], ...]
+
+
+CODECS = {
+    "opus": Codec("audio/opus", OPUS, 0, 48000, (("useinbandfec", 1), ("minptime", 10))),
+    "vp8": Codec("video/VP8", VP8, RTX, 90000, ()),
+    # Profile 0 is what every browser that has VP9 can decode.
+    "vp9": Codec("video/VP9", VP9, VP9_RTX, 90000, (("profile-id", 0),)),
+}
+"""By the names that :class:`Incoming` has. The first one of a kind is what publishers take who say nothing else."""
 
 KINDS = ("audio", "video")
 SOURCES = ("microphone", "camera", "screen")
@@ -47,13 +69,22 @@ _TCP_PRIORITY = 1015021823
 
 
 def router_capabilities() -> Json:
-    """Return the router's RTP capabilities: Opus, VP8 with RTX, and the extensions it understands."""
+    """Return the router's RTP capabilities: Opus, VP8 and VP9 with RTX, and the extensions it understands."""
     congestion = [{"type": "transport-cc", "parameter": ""}]
-    codecs = [
-        _codec("audio", "audio/opus", OPUS, 48000, feedback=congestion) | {"channels": 2},
-        _codec("video", "video/VP8", VP8, 90000, feedback=[*_VIDEO_FEEDBACK, *congestion]),
-        _codec("video", "video/rtx", RTX, 90000, parameters={"apt": VP8}),
-    ]
+    codecs = [_codec("audio", "audio/opus", OPUS, 48000, feedback=congestion) | {"channels": 2}]
+    for each in (CODECS["vp8"], CODECS["vp9"]):
+        feedback = [*_VIDEO_FEEDBACK, *congestion]
+        codecs += [
+            _codec(
+                "video",
+                each.mime_type,
+                each.payload_type,
+                each.clock_rate,
+                parameters=dict(each.parameters),
+                feedback=feedback,
+            ),
+            _codec("video", "video/rtx", each.rtx_payload_type, each.clock_rate, parameters={"apt": each.payload_type}),
+        ]
     extensions = [
         {"kind": kind, "uri": uri, "preferredId": identifier, "preferredEncrypt": False, "direction": direction}
         for kind in KINDS
@@ -141,38 +172,36 @@ def ice_parameters(credentials: Credentials) -> Json:
     return {"usernameFragment": credentials.ufrag, "password": credentials.password, "iceLite": True}
 
 
-def consumer_parameters(kind: str, mid: str, ssrc: int, rtx_ssrc: int, cname: str) -> Json:
-    """Return a subscriber's RtpParameters; apart from ``mid`` they are the same for all subscribers of a producer."""
+def consumer_parameters(codec: str, mid: str, ssrc: int, rtx_ssrc: int, cname: str) -> Json:
+    """Return a subscriber's RtpParameters; apart from ``mid`` they are the same for all subscribers of a producer.
+
+    ``codec`` is a name in :data:`CODECS`.
+    """
     encoding: Json = {"ssrc": ssrc}
-    if kind == "audio":
-        codecs: list[Json] = [
-            {
-                "mimeType": "audio/opus",
-                "payloadType": OPUS,
-                "clockRate": 48000,
-                "channels": 2,
-                "parameters": {"useinbandfec": 1, "minptime": 10},
-                "rtcpFeedback": [],
-            }
-        ]
+    each = CODECS[codec]
+    codecs: list[Json] = [
+        {
+            "mimeType": each.mime_type,
+            "payloadType": each.payload_type,
+            "clockRate": each.clock_rate,
+            "parameters": dict(each.parameters),
+            "rtcpFeedback": [],
+        }
+    ]
+    if codec == "opus":
+        codecs[0]["channels"] = 2
     else:
         encoding["rtx"] = {"ssrc": rtx_ssrc}
-        codecs = [
-            {
-                "mimeType": "video/VP8",
-                "payloadType": VP8,
-                "clockRate": 90000,
-                "parameters": {},
-                "rtcpFeedback": [*_VIDEO_FEEDBACK, {"type": "goog-remb", "parameter": ""}],
-            },
+        codecs[0]["rtcpFeedback"] = [*_VIDEO_FEEDBACK, {"type": "goog-remb", "parameter": ""}]
+        codecs.append(
             {
                 "mimeType": "video/rtx",
-                "payloadType": RTX,
-                "clockRate": 90000,
-                "parameters": {"apt": VP8},
+                "payloadType": each.rtx_payload_type,
+                "clockRate": each.clock_rate,
+                "parameters": {"apt": each.payload_type},
                 "rtcpFeedback": [],
-            },
-        ]
+            }
+        )
     return {
         "mid": mid,
         "codecs": codecs,
@@ -249,6 +278,8 @@ class Incoming:
     """How a publisher's packets look: its own payload types, extension ids (0 = not sent), encodings from small up."""
 
     kind: str
+    codec: str
+    """A name in :data:`CODECS`."""
     mid: str
     payload_type: int
     clock_rate: int
@@ -273,18 +304,19 @@ def read_rtp_parameters(kind: str, parameters: object) -> Incoming:
     if kind not in KINDS:
         raise MediaError("bad_parameters", "kind: expected audio or video")
     read = _validated(_RtpParameters, parameters)
-    wanted = ("audio/opus", 48000) if kind == "audio" else ("video/vp8", 90000)
-    codec = next((each for each in read.codecs if (each.mimeType.lower(), each.clockRate) == wanted), None)
-    if codec is None or (kind == "audio" and codec.channels != 2):
-        raise MediaError("bad_parameters", f"codecs: expected {wanted[0]} at {wanted[1]}")
+    name, codec = next(((name, each) for each in read.codecs if (name := _name_of(kind, each))), (None, None))
+    if name is None or codec is None:
+        wanted = "audio/opus at 48000, 2 channels" if kind == "audio" else "video/vp8 or video/vp9 (profile 0) at 90000"
+        raise MediaError("bad_parameters", f"codecs: expected {wanted}")
     rtx = next((each for each in read.codecs if _is_rtx(each, codec.payloadType)), None)
     encodings = tuple(
         Encoding(each.rid or "", each.ssrc, each.rtx.ssrc if each.rtx else None) for each in read.encodings
     )
-    _check_encodings(kind, encodings)
+    _check_encodings(name, encodings)
     identifiers = {extension.uri: extension.id for extension in read.headerExtensions}
     return Incoming(
         kind=kind,
+        codec=name,
         mid=read.mid or "",
         payload_type=codec.payloadType,
         clock_rate=codec.clockRate,
@@ -297,9 +329,22 @@ def read_rtp_parameters(kind: str, parameters: object) -> Incoming:
     )
 
 
-def _check_encodings(kind: str, encodings: tuple[Encoding, ...]) -> None:
-    if kind == "audio" and len(encodings) > 1:
-        raise MediaError("bad_parameters", "encodings: expected one of sound")
+def _name_of(kind: str, said: _Codec) -> str | None:
+    """Return what a publisher's codec is called in :data:`CODECS`; None for one that is not taken."""
+    for name, codec in CODECS.items():
+        fits = (codec.mime_type.lower(), codec.clock_rate) == (said.mimeType.lower(), said.clockRate)
+        if fits and said.mimeType.lower().startswith(f"{kind}/"):
+            if name == "opus":
+                return name if said.channels == 2 else None
+            # Browsers write numbers of an fmtp line as numbers or as text.
+            return name if str(said.parameters.get("profile-id", 0)) == "0" else None
+    return None
+
+
+def _check_encodings(codec: str, encodings: tuple[Encoding, ...]) -> None:
+    # Whoever switches layers moves numbers in the descriptor, which is known for VP8 alone.
+    if codec != "vp8" and len(encodings) > 1:
+        raise MediaError("bad_parameters", f"encodings: expected one of {codec}")
     ssrcs = [ssrc for each in encodings for ssrc in (each.ssrc, each.rtx_ssrc) if ssrc is not None]
     if len(set(ssrcs)) < len(ssrcs):
         raise MediaError("bad_parameters", "encodings: each stream and each rtx needs an ssrc of its own")

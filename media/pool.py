@@ -138,9 +138,12 @@ class MediaRoom:
         """Close a producer and its consumers."""
         await self._child.ask(control.CloseProducer(self.id, producer_id))
 
-    async def create_consumer(self, peer: str, transport_id: str, producer_id: str) -> Json:
-        """Return ``{id, producerId, kind, rtpParameters, paused: true}`` of a new consumer."""
-        return await self._child.ask(control.CreateConsumer(self.id, peer, transport_id, producer_id))
+    async def create_consumer(self, peer: str, transport_id: str, producer_id: str, *, vp9: bool = False) -> Json:
+        """Return ``{id, producerId, kind, rtpParameters, paused: true}`` of a new consumer.
+
+        Who does not take ``vp9`` is refused a stream of that, with ``cannot_decode``.
+        """
+        return await self._child.ask(control.CreateConsumer(self.id, peer, transport_id, producer_id, vp9))
 
     async def pause_consumer(self, consumer_id: str) -> None:
         """Stop forwarding to a consumer."""

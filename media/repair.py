@@ -11,7 +11,7 @@ from .fanout import HEADER_SIZE, shift
 from .forward import OWN_SSRC
 from .layers import Layer
 from .offsets import Run
-from .ortc import ABS_SEND_TIME_ID, RTX
+from .ortc import ABS_SEND_TIME_ID
 from .parsing import ParseError
 from .quality import SentReports, Watch
 from .streams import Consumer, Link
@@ -121,7 +121,7 @@ def padding(consumer: Consumer, now: float) -> bytes:
     packet = bytearray(
         rtp.build(
             marker=False,
-            payload_type=RTX,
+            payload_type=consumer.producer.rtx_type,
             sequence=consumer.lane.next_retransmission(),
             timestamp=0,
             ssrc=consumer.rtx_ssrc,
@@ -143,7 +143,7 @@ def retransmission(consumer: Consumer, run: Run, kept: bytes, sequence: int, now
         shift(moved, *run.shifts)
     return rtp.build(
         marker=bool(moved[_SECOND] & 0x80),
-        payload_type=RTX,
+        payload_type=consumer.producer.rtx_type,
         sequence=consumer.lane.next_retransmission(),
         timestamp=int.from_bytes(moved[_TIMESTAMP], "big"),
         ssrc=consumer.rtx_ssrc,

@@ -168,10 +168,12 @@ class Router:
             producer.paused = paused
             self._restart(producer.consumers.values())
 
-    def create_consumer(self, peer: str, transport: str, producer_id: str) -> Json:
+    def create_consumer(self, peer: str, transport: str, producer_id: str, *, vp9: bool = False) -> Json:
         """Subscribe a transport to a stream, paused; return what the client's ``consume()`` takes."""
         link = self._own_link(peer, transport, "recv")
         producer = self._producer(producer_id)
+        if producer.incoming.codec == "vp9" and not vp9:
+            raise MediaError("cannot_decode", "this peer does not take vp9")
         if any(consumer.producer is producer for consumer in link.consumers.values()):
             raise MediaError("already_consumed", "this transport already has a consumer of that producer")
         if len(link.consumers) >= MAX_CONSUMERS:
@@ -197,7 +199,7 @@ class Router:
             "id": consumer.id,
             "producerId": producer.id,
             "kind": producer.kind,
-            "rtpParameters": consumer_parameters(producer.kind, consumer.mid, ssrc, rtx_ssrc, producer.cname),
+            "rtpParameters": consumer_parameters(producer.incoming.codec, consumer.mid, ssrc, rtx_ssrc, producer.cname),
             "paused": True,
         }
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 
 from .bandwidth import TOP_HEIGHT, Rank
 from .cache import PacketCache
-from .layers import Layer
+from .layers import KEY_FRAMES, Layer
 from .offsets import Lane, Shifts
-from .ortc import OPUS, VP8, Encoding, Incoming
+from .ortc import CODECS, Encoding, Incoming
 from .reception import Reception
 from .vp8 import Descriptor
 
@@ -46,6 +46,11 @@ class Producer:
         return self.incoming.kind
 
     @property
+    def rtx_type(self) -> int:
+        """The payload type of retransmissions to subscribers."""
+        return CODECS[self.incoming.codec].rtx_payload_type
+
+    @property
     def layered(self) -> bool:
         """Whether the same picture comes in several sizes."""
         return len(self.layers) > 1
@@ -55,11 +60,12 @@ class Producer:
             producer=self,
             rid=encoding.rid,
             payload_type=self.incoming.payload_type,
-            canonical_type=VP8 if self.kind == "video" else OPUS,
+            canonical_type=CODECS[self.incoming.codec].payload_type,
             reception=Reception(encoding.ssrc or 0, self.incoming.clock_rate),
             place=place,
             rtx_ssrc=encoding.rtx_ssrc,
             cache=PacketCache() if self.kind == "video" else None,
+            starts_key_frame=KEY_FRAMES[self.incoming.codec],
             aligned=len(self.incoming.encodings) == 1,
             rate_bps=_USUAL_BPS[place] if len(self.incoming.encodings) > 1 else 0.0,
         )

@@ -21,6 +21,7 @@ MICROPHONE = "microphone"
 SCREEN = "screen"
 _CODES = {
     **{code: code for code in ("bad_parameters", "unknown_transport", "unknown_producer", "unknown_consumer")},
+    "cannot_decode": "unknown_producer",
     **dict.fromkeys(("bad_message", "wrong_direction", "already_consumed", "limit_reached"), "bad_parameters"),
 }
 """What the engine's refusals are called on the wire; everything else means that it is not at its best."""
@@ -160,8 +161,11 @@ class Placement:
             if stream.source == MICROPHONE and not stream.paused:
                 await self.pause_producer(conn, stream.id, paused=True)
 
-    async def create_consumer(self, conn: str, producer_id: str) -> Json:
-        """Offer somebody else's producer to this connection, on its receiving transport."""
+    async def create_consumer(self, conn: str, producer_id: str, *, vp9: bool = False) -> Json:
+        """Offer somebody else's producer to this connection, on its receiving transport.
+
+        One in VP9 is unknown to who does not take that: its publisher is about to bring another.
+        """
         peer = self._peers.get(conn)
         transport_id = peer.transports.get("recv") if peer else None
         if peer is None or transport_id is None:
@@ -170,7 +174,7 @@ class Placement:
         if producer_id not in others:
             raise RoomError("unknown_producer")
         async with self._media() as media:
-            made = await media.create_consumer(conn, transport_id, producer_id)
+            made = await media.create_consumer(conn, transport_id, producer_id, vp9=vp9)
         peer.consumers.add(made["id"])
         return made
 

@@ -34,10 +34,11 @@ class KnockKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Abilities:
-    """What the device check found."""
+    """What the device check found, and whether the browser takes VP9 beside VP8."""
 
     audio: bool = True
     video: bool = True
+    vp9: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -197,6 +197,11 @@ class Rooms:
         seat = self._of(conn).room.inside(conn)
         return seat is not None and seat.muted
 
+    def takes_vp9(self, conn: str) -> bool:
+        """Whether this person's browser takes VP9."""
+        seat = self._of(conn).room.inside(conn)
+        return seat is not None and seat.abilities.vp9
+
     async def media_works(self, conn: str) -> None:
         """A person's transport was connected (again)."""
         live = self._of(conn)

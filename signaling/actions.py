@@ -120,7 +120,8 @@ async def _close_producer(rooms: Rooms, caller: Caller, message: messages.Produc
 
 
 async def _create_consumer(rooms: Rooms, caller: Caller, message: messages.ConsumerCreate) -> Reply:
-    return await rooms.hear(caller.conn, message.producerId).create_consumer(caller.conn, message.producerId)
+    placement = rooms.hear(caller.conn, message.producerId)
+    return await placement.create_consumer(caller.conn, message.producerId, vp9=rooms.takes_vp9(caller.conn))
 
 
 async def _resume_consumer(rooms: Rooms, caller: Caller, message: messages.ConsumerResume) -> Reply:
@@ -191,7 +192,7 @@ async def _end(rooms: Rooms, caller: Caller, _message: messages.HostEnd) -> Repl
 
 
 def _abilities(message: messages.Abilities) -> Abilities:
-    return Abilities(audio=message.audio, video=message.video)
+    return Abilities(audio=message.audio, video=message.video, vp9=message.vp9)
 
 
 ACTIONS: dict[str, Action] = {

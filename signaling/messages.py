@@ -14,12 +14,13 @@ from signaling.wire import Device, Id, Moment, Opaque, Received, Sent
 
 
 class Abilities(Received):
-    """What the device check found."""
+    """What the device check found, and whether the browser takes VP9 beside VP8."""
 
     model_config = ConfigDict(from_attributes=True)
 
     audio: bool
     video: bool
+    vp9: bool = False
 
 
 # from the browser

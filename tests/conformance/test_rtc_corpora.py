@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from media import ice, rtcp, rtp, vp8
+from media import ice, rtcp, rtp, vp8, vp9
 from media.batch import MAX_PACKET
 from media.parsing import ParseError
 from media.tcp import MAX_FRAME, Deframer, frame
@@ -23,7 +23,12 @@ pytestmark = pytest.mark.skipif(not FILES, reason=f"the corpora are not beside t
 def read_rtp(data: bytes) -> None:
     packet = rtp.parse(data)
     vp8.starts_key_frame(packet.payload, 0, len(packet.payload))
+    vp9.starts_key_frame(packet.payload, 0, len(packet.payload))
     rtp.unwrap_retransmission(packet)
+
+
+def read_picture(data: bytes) -> None:
+    vp9.read_descriptor(data, 0, len(data))
 
 
 def read_frames(data: bytes) -> None:
@@ -33,6 +38,7 @@ def read_frames(data: bytes) -> None:
 
 PARSERS: dict[str, Callable[[bytes], object]] = {
     "rtp": read_rtp,
+    "vp9": read_picture,
     "rtcp": rtcp.parse,
     "stun": ice.parse_check,
     "ufrag": ice.claimed_ufrag,

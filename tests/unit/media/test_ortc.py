@@ -60,7 +60,7 @@ def changed(parameters: dict[str, Any], *path: str | int, to: Any) -> dict[str, 
 def test_its_capabilities_satisfy_the_client_library() -> None:
     capabilities = RtpCapabilities(**ortc.router_capabilities())
     validateAndNormalizeRtpCapabilities(capabilities)
-    assert [codec.preferredPayloadType for codec in capabilities.codecs] == [100, 101, 102]
+    assert [codec.preferredPayloadType for codec in capabilities.codecs] == [100, 101, 102, 103, 104]
 
 
 def test_it_gives_each_caller_capabilities_of_its_own() -> None:
@@ -71,6 +71,7 @@ def test_it_gives_each_caller_capabilities_of_its_own() -> None:
 def test_it_reads_a_video_publisher() -> None:
     assert ortc.read_rtp_parameters("video", VIDEO) == ortc.Incoming(
         kind="video",
+        codec="vp8",
         mid="1",
         payload_type=96,
         clock_rate=90000,
@@ -168,14 +169,43 @@ def test_it_refuses_unusable_dtls_parameters(parameters: Any) -> None:
     assert refused.value.code == "bad_parameters"
 
 
-@pytest.mark.parametrize("kind", ortc.KINDS)
-def test_its_consumer_parameters_satisfy_the_client_library(kind: str) -> None:
-    parameters = ortc.consumer_parameters(kind, "3", 70001, 70002, "name")
+VP9 = changed(VIDEO, "codecs", 0, "mimeType", to="video/VP9")
+
+
+@pytest.mark.parametrize("profile", [{}, {"profile-id": 0}, {"profile-id": "0"}])
+def test_it_reads_a_vp9_publisher(profile: dict[str, Any]) -> None:
+    incoming = ortc.read_rtp_parameters("video", changed(VP9, "codecs", 0, "parameters", to=profile))
+    assert (incoming.codec, incoming.payload_type, incoming.rtx_payload_type) == ("vp9", 96, 97)
+
+
+def test_it_takes_the_codec_that_a_publisher_names_first() -> None:
+    both = changed(VIDEO, "codecs", to=[VP9["codecs"][0] | {"payloadType": 98}, *VIDEO["codecs"]])
+    assert ortc.read_rtp_parameters("video", both).codec == "vp9"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "field"),
+    [
+        (changed(VP9, "codecs", 0, "parameters", to={"profile-id": 2}), "codecs"),
+        (changed(VP9, "codecs", 0, "clockRate", to=48000), "codecs"),
+        (changed(VP9, "encodings", to=[{"rid": "r0"}, {"rid": "r1"}]), "encodings"),
+    ],
+)
+def test_it_refuses_vp9_that_not_everybody_reads_and_several_sizes_of_it(wrong: dict[str, Any], field: str) -> None:
+    with pytest.raises(MediaError) as refused:
+        ortc.read_rtp_parameters("video", wrong)
+    assert refused.value.code == "bad_parameters"
+    assert refused.value.text.startswith(field)
+
+
+@pytest.mark.parametrize("codec", ortc.CODECS)
+def test_its_consumer_parameters_satisfy_the_client_library(codec: str) -> None:
+    parameters = ortc.consumer_parameters(codec, "3", 70001, 70002, "name")
     read = RtpParameters(**parameters)
     assert read.rtcp is not None
     assert read.rtcp.cname == "name"
     assert [extension["uri"] for extension in parameters["headerExtensions"]] == [ortc.ABS_SEND_TIME]
-    assert ("rtx" in parameters["encodings"][0]) is (kind == "video")
+    assert ("rtx" in parameters["encodings"][0]) is (codec != "opus")
 
 
 def test_it_offers_every_address_in_order_of_preference() -> None:
