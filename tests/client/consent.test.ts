@@ -44,7 +44,7 @@ function person(changes: Partial<Person>): Person {
     knock: null,
     knock_since: null,
     muted_by_host: false,
-    abilities: { audio: true, video: true },
+    abilities: { audio: true, video: true, vp9: true },
     consent: "allow",
     took_back: false,
     stopped: [],

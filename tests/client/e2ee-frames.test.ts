@@ -134,6 +134,7 @@ const SEATS = new Map([
 ]);
 const CAMERA = { kind: "video", source: "camera" } as const;
 const MICROPHONE = { kind: "audio", source: "microphone" } as const;
+const SCREEN_VP9 = { kind: "video", source: "screen", vp9: true } as const;
 
 async function ring(own: number, epoch = 1, key = 9): Promise<KeyRing> {
   const keys = new KeyRing();
@@ -149,11 +150,12 @@ const sealed = async (keys: KeyRing, what: { kind: "audio" | "video"; source: Ex
 };
 
 describe("a frame", () => {
-  it("leaves ten bytes clear in VP8 key frames, one in the others, none in Opus", () => {
+  it("leaves ten bytes clear in VP8 key frames, one in the others, none in Opus and in VP9", () => {
     assert.deepEqual(
       [clearBytes("video", KEY_FRAME), clearBytes("video", DELTA), clearBytes("audio", OPUS)],
       [10, 1, 0],
     );
+    assert.deepEqual([KEY_FRAME, DELTA].map((data) => clearBytes("video", data, true)), [0, 0]);
     assert.deepEqual([clearBytes("video", KEY_FRAME.slice(0, 4)), clearBytes("video", new Uint8Array())], [4, 0]);
   });
 
@@ -163,10 +165,12 @@ describe("a frame", () => {
       [CAMERA, KEY_FRAME],
       [CAMERA, DELTA],
       [{ kind: "video", source: "screen" }, DELTA],
+      [SCREEN_VP9, KEY_FRAME],
+      [SCREEN_VP9, DELTA],
       [MICROPHONE, OPUS],
     ] as const) {
       const frame = await sealed(from, what, data);
-      const clear = clearBytes(what.kind, data);
+      const clear = clearBytes(what.kind, data, "vp9" in what && what.vp9);
       assert.deepEqual(frame.slice(0, clear), data.slice(0, clear));
       assert.ok(!hex(frame).includes(hex(data.slice(clear))));
       assert.ok(frame.length - data.length <= 22);
@@ -194,6 +198,18 @@ describe("a frame", () => {
     assert.equal(await openFrame(to, { seat: "p", kind: "video", source: "screen" }, frame), "tampered");
     assert.notEqual(typeof (await openFrame(to, { seat: "p", kind: "audio", source: "camera" }, frame)), "object");
     assert.deepEqual(await openFrame(to, { seat: "p", ...CAMERA }, frame), DELTA);
+  });
+
+  it("is refused in another codec than it was sealed in", async () => {
+    const [from, to] = [await ring(0), await ring(1)];
+    const screen = { kind: "video", source: "screen" } as const;
+    for (const data of [KEY_FRAME, DELTA]) {
+      const whole = await sealed(from, SCREEN_VP9, data);
+      assert.equal(typeof (await openFrame(to, { seat: "p", ...screen }, whole)), "string");
+      const partly = await sealed(from, screen, data);
+      assert.equal(typeof (await openFrame(to, { seat: "p", ...SCREEN_VP9 }, partly)), "string");
+      assert.deepEqual(await openFrame(to, { seat: "p", ...SCREEN_VP9 }, whole), data);
+    }
   });
 
   it("is refused the second time, even when both come at once", async () => {

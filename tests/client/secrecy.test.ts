@@ -35,7 +35,7 @@ const person = (seat: string, phase: Person["phase"]): Person => ({
   knock: null,
   knock_since: null,
   muted_by_host: false,
-  abilities: { audio: true, video: true },
+  abilities: { audio: true, video: true, vp9: true },
   consent: null,
   took_back: false,
   stopped: [],

@@ -1,5 +1,6 @@
 // The microphone, the camera and the speaker of this device: opened here and nowhere else, and brought back when they are lost.
 
+import { takesVp9 } from "./codecs";
 import { ScreenShare } from "./screen-share";
 import { Store } from "./store";
 import type { Abilities } from "./types";
@@ -59,7 +60,7 @@ export class Devices extends Store<DeviceState> {
   }
 
   get abilities(): Abilities {
-    return { audio: this.value.microphone !== null, video: this.value.camera !== null };
+    return { audio: this.value.microphone !== null, video: this.value.camera !== null, vp9: takesVp9() };
   }
 
   /** Labels are empty until a permission was given once. */

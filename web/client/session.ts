@@ -3,10 +3,12 @@
 import type { types } from "mediasoup-client";
 
 import { screenKey, type Shown } from "./call/sizes";
+import { vp9For } from "./codecs";
 import type { Connection } from "./connection";
 import type { Devices } from "./devices";
-import { NotAttached, type CallCrypto, type Counts } from "./e2ee/crypto";
+import { NotAttached, type Counts } from "./e2ee/crypto";
 import type { Encryption, Stay } from "./encryption";
+import type { Plant } from "./plant";
 import { Store } from "./store";
 import {
   keepAlive,
@@ -36,23 +38,6 @@ export interface RemoteStream {
 export interface End {
   stream: number;
   end: RTCRtpSender | RTCRtpReceiver;
-}
-
-/** Everything that is lost together when the media worker is replaced. */
-interface Plant {
-  epoch: number;
-  /** Which entry into the room it was built in. */
-  entry: number;
-  /** Whose transforms are attached; they die with it. */
-  crypto: CallCrypto;
-  device: types.Device;
-  send: types.Transport | null;
-  receive: types.Transport | null;
-  producers: Map<Source, Sending>;
-  consumers: Map<string, Receiving>;
-  /** What the engine was told of each consumer, and of the person. */
-  preferred: Map<string, string>;
-  sight: boolean;
 }
 
 /** Refusals that pass without anything being lost; after any other one everything is built anew. */
@@ -203,15 +188,19 @@ export class MediaSession {
     if (snapshot.room.phase !== "open" || !stay || !agreed) return;
     const plant = (this.#plant ??= await this.#build(snapshot.room.media_epoch, stay));
     // Side by side, so that nobody's picture waits for one's own; and both to their end before anything else is done.
-    const ways = await Promise.allSettled([this.#sendAll(plant), this.#receive(plant, snapshot)]);
+    const ways = await Promise.allSettled([this.#sendAll(plant, snapshot), this.#receive(plant, snapshot)]);
     for (const way of ways) if (way.status === "rejected") throw way.reason;
   }
 
-  async #sendAll(plant: Plant): Promise<void> {
+  async #sendAll(plant: Plant, snapshot: Snapshot): Promise<void> {
     const { microphone, camera } = this.#devices.value;
     await this.#send(plant, "microphone", microphone, this.muted.value);
     await this.#send(plant, "camera", camera, false);
-    await this.#send(plant, "screen", this.#devices.screen.value, false);
+    const vp9 = vp9For(plant.device, snapshot);
+    const screen = plant.producers.get("screen");
+    // Somebody has come who could not be given it: from now on it is VP8, until it is shown another time.
+    if (screen?.vp9 && !vp9) await this.#withdraw(plant, "screen", screen);
+    await this.#send(plant, "screen", this.#devices.screen.value, false, vp9);
   }
 
   async #build(epoch: number, { crypto }: Stay): Promise<Plant> {
@@ -222,13 +211,19 @@ export class MediaSession {
     return { epoch, entry, crypto, device, send, receive, producers, consumers, preferred, sight: false };
   }
 
-  async #send(plant: Plant, source: Source, track: MediaStreamTrack | null, paused: boolean): Promise<void> {
+  async #send(
+    plant: Plant,
+    source: Source,
+    track: MediaStreamTrack | null,
+    paused: boolean,
+    vp9: types.RtpCodecCapability | null = null,
+  ): Promise<void> {
     const sending = plant.producers.get(source);
     const live = track?.readyState === "live" ? track : null;
     if (!sending) {
       if (!live) return;
       plant.send ??= this.#watch(plant, await openSend(this.#connection, plant.device));
-      this.#prove(plant, source, await publish(plant.send, plant.crypto, live, source, paused));
+      this.#prove(plant, source, await publish(plant.send, plant.crypto, live, source, paused, vp9));
       return;
     }
     if (!sending.sealed) return this.#holdBack(sending, live);
@@ -250,6 +245,14 @@ export class MediaSession {
       producer.resume();
     }
     sending.paused = silent;
+  }
+
+  async #withdraw(plant: Plant, source: Source, { producer, stream, standIn }: Sending): Promise<void> {
+    plant.producers.delete(source);
+    standIn?.stop();
+    producer.close();
+    plant.crypto.detach(stream);
+    await this.#connection.request("producer.close", { producerId: producer.id });
   }
 
   /** The person's own track comes when the worker has sealed a frame of its stand-in. */

@@ -2,6 +2,7 @@
 
 import { Device, type types } from "mediasoup-client";
 
+import { CODECS, isVp9 } from "./codecs";
 import type { Connection } from "./connection";
 import type { CallCrypto } from "./e2ee/crypto";
 import type { ProducerState, Source } from "./types";
@@ -9,14 +10,14 @@ import type { ProducerState, Source } from "./types";
 /** Without it Chromium lets frames out before a transform is attached; with it nothing leaves that no transform has passed on. */
 const ENCODED = { encodedInsertableStreams: true } as Partial<RTCConfiguration>;
 
-/** What the encryption leaves readable is known for these alone. */
-const CODECS = new Set(["audio/opus", "video/vp8", "video/rtx"]);
-
 /** Pictures of people move, and come in several sizes; what is on a screen has to be legible and may change slowly. */
 const OPTIONS: Readonly<Record<Source, Pick<types.ProducerOptions, "encodings" | "codecOptions">>> = {
   microphone: { codecOptions: { opusFec: true, opusDtx: false, opusStereo: false } },
   camera: { codecOptions: { videoGoogleStartBitrate: 500 } },
-  screen: { encodings: [{ maxBitrate: 1_500_000, maxFramerate: 10 }], codecOptions: { videoGoogleStartBitrate: 800 } },
+  screen: {
+    encodings: [{ maxBitrate: 1_500_000, maxFramerate: 10, scalabilityMode: "L1T1" }],
+    codecOptions: { videoGoogleStartBitrate: 800 },
+  },
 };
 
 /** A permanent first section that exists only on this side. A browser only disables its first section when that is closed, keeps its
@@ -82,6 +83,8 @@ export interface Sending {
   sealed: boolean;
   /** Black or silent, in the place of the person's own track until that is proven; null afterwards. */
   standIn: MediaStreamTrack | null;
+  /** Whether only browsers that take VP9 can be given it. */
+  readonly vp9: boolean;
 }
 
 export interface Receiving {
@@ -97,11 +100,12 @@ export async function publish(
   track: MediaStreamTrack,
   source: Source,
   paused: boolean,
+  vp9: types.RtpCodecCapability | null = null,
 ): Promise<Sending> {
   const standIn = standInFor(track);
   try {
-    const { producer, stream } = await produce(transport, crypto, standIn, source, paused);
-    return { producer, stream, paused, sealed: false, standIn };
+    const { producer, stream } = await produce(transport, crypto, standIn, source, paused, vp9);
+    return { producer, stream, paused, sealed: false, standIn, vp9: vp9 !== null };
   } catch (error) {
     standIn.stop();
     throw error;
@@ -121,6 +125,7 @@ async function produce(
   track: MediaStreamTrack,
   source: Source,
   paused: boolean,
+  vp9: types.RtpCodecCapability | null,
 ): Promise<{ producer: types.Producer; stream: number }> {
   const audio = source === "microphone";
   let stream: number | null = null;
@@ -130,11 +135,12 @@ async function produce(
     stopTracks: false,
     // In this very task: a transform that comes later is ignored by Chromium, and the media leaves in the clear.
     onRtpSender: (sender) => {
-      stream = crypto.attachSender(sender, { kind: audio ? "audio" : "video", source });
+      stream = crypto.attachSender(sender, { kind: audio ? "audio" : "video", source, vp9: vp9 !== null });
     },
     appData: { source, paused, ...(audio ? {} : { height: tallness(track) }) },
     ...OPTIONS[source],
     ...(source === "camera" ? { encodings: sizes(tallness(track)) } : {}),
+    ...(vp9 ? { codec: vp9 } : {}),
   });
   if (stream === null) {
     producer.close();
@@ -164,6 +170,7 @@ export async function receive(
   { id: producerId, seat, kind, source }: ProducerState,
 ): Promise<Receiving> {
   const { id, rtpParameters } = await connection.request("consumer.create", { producerId });
+  const vp9 = isVp9(rtpParameters.codecs[0]);
   let stream: number | null = null;
   const consumer = await transport.consume({
     id,
@@ -171,7 +178,7 @@ export async function receive(
     kind,
     rtpParameters,
     onRtpReceiver: (receiver) => {
-      stream = crypto.attachReceiver(receiver, { seat, kind, source });
+      stream = crypto.attachReceiver(receiver, { seat, kind, source, vp9 });
     },
   });
   if (stream === null) throw new Error("Nothing was attached to a receiver.");

@@ -63,6 +63,8 @@ export type Gate = "allow" | "explain" | "ask" | "refuse";
 export interface Abilities {
   audio: boolean;
   video: boolean;
+  /** Whether the browser takes VP9 beside VP8. */
+  vp9: boolean;
 }
 
 /** null: nobody has said. */

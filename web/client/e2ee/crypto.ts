@@ -177,13 +177,13 @@ export class CallCrypto {
 
   /** Call it in `onRtpSender`, in the same task: later would let frames out in the clear. Returns the stream's
    * number. Throws NotAttached. */
-  attachSender(sender: RTCRtpSender, { kind, source }: Outgoing): number {
-    return this.#attach(sender, { id: ++this.#streams, side: "send", kind, source });
+  attachSender(sender: RTCRtpSender, { kind, source, vp9 = false }: Outgoing): number {
+    return this.#attach(sender, { id: ++this.#streams, side: "send", kind, source, vp9 });
   }
 
   /** Call it in `onRtpReceiver`, in the same task. Only frames of that seat, kind and source will come through. */
-  attachReceiver(receiver: RTCRtpReceiver, { seat, kind, source }: Expected): number {
-    return this.#attach(receiver, { id: ++this.#streams, side: "receive", seat, kind, source });
+  attachReceiver(receiver: RTCRtpReceiver, { seat, kind, source, vp9 = false }: Expected): number {
+    return this.#attach(receiver, { id: ++this.#streams, side: "receive", seat, kind, source, vp9 });
   }
 
   /** Forgets the counts of a stream whose sender or receiver is closed. */

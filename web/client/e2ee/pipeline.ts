@@ -12,6 +12,9 @@ export type FrameRefusal = NoKey | "replayed" | "tampered";
 export interface Outgoing {
   readonly kind: Kind;
   readonly source: Source;
+  /** A picture in VP9 is sealed whole; without this it is VP8, of which some bytes stay clear. Whoever is told the wrong
+   * one can open nothing. */
+  readonly vp9?: boolean;
 }
 
 /** What a receiver was told to expect; anything else is refused. */
@@ -20,10 +23,10 @@ export interface Expected extends Outgoing {
 }
 
 /** The frame as it may leave, or "no_key". */
-export async function sealFrame(keys: KeyRing, { kind, source }: Outgoing, data: Bytes): Promise<Bytes | "no_key"> {
+export async function sealFrame(keys: KeyRing, { kind, source, vp9 }: Outgoing, data: Bytes): Promise<Bytes | "no_key"> {
   const send = keys.sending;
   if (!send) return "no_key";
-  const clear = data.subarray(0, clearBytes(kind, data));
+  const clear = data.subarray(0, clearBytes(kind, data, vp9));
   const about = metadata(send.leaf, kind, source, clear);
   return concat(clear, await seal(send.key, send.takeCounter(), about, data.slice(clear.length)));
 }
@@ -31,10 +34,10 @@ export async function sealFrame(keys: KeyRing, { kind, source }: Outgoing, data:
 /** The frame as the sender had it, or why not. */
 export async function openFrame(
   keys: KeyRing,
-  { seat, kind, source }: Expected,
+  { seat, kind, source, vp9 }: Expected,
   data: Bytes,
 ): Promise<Bytes | FrameRefusal> {
-  const clear = data.subarray(0, clearBytes(kind, data));
+  const clear = data.subarray(0, clearBytes(kind, data, vp9));
   const sealed = data.slice(clear.length);
   let header: Header;
   try {
