@@ -96,10 +96,9 @@ class Repair:
         for lost in nack.lost:
             found = consumer.lane.find(lost, consumer.layer.index)
             kept = found[0].layer.cache.find(found[1]) if found and found[0].layer.cache is not None else None
-            if found is None or kept is None or consumer.retransmissions_left <= 0:
+            if found is None or kept is None or not consumer.again.take(len(kept)):
                 self._counters["rtx_refused"] += 1
                 continue
-            consumer.retransmissions_left -= 1
             self._out(consumer.transport, False, retransmission(consumer, found[0], kept, lost, now))
             self._counters["rtx_sent"] += 1
 

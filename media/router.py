@@ -21,7 +21,7 @@ from .ortc import SOURCES, consumer_parameters, read_rtp_parameters
 from .quality import Quality, Watch, share
 from .repair import Repair, padding
 from .steer import Steering
-from .streams import RETRANSMISSIONS_PER_TICK, Consumer, Link, Producer
+from .streams import Consumer, Link, Producer
 from .twcc import FEEDBACK_INTERVAL
 
 MAX_PRODUCERS = 16
@@ -299,7 +299,7 @@ class Router:
                     self._counters["padding_out"] += 1
                     self._out(link.transport, False, padding(carrier, now))
         for consumer in self._consumers.values():
-            consumer.retransmissions_left = RETRANSMISSIONS_PER_TICK
+            consumer.again.grow(consumer.layer.rate_bps if consumer.layer else 0.0, FEEDBACK_INTERVAL)
 
     def _out(self, transport: str, is_rtcp: bool, packet: bytes) -> None:
         if not self._outgoing:

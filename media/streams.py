@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from .allowance import Allowance
 from .bandwidth import TOP_HEIGHT, Rank
 from .cache import PacketCache
 from .layers import KEY_FRAMES, Layer
@@ -12,7 +13,6 @@ from .ortc import CODECS, Encoding, Incoming
 from .reception import Reception
 from .vp8 import Descriptor
 
-RETRANSMISSIONS_PER_TICK = 64
 _USUAL_BPS = (150_000.0, 450_000.0, 1_200_000.0)
 
 
@@ -105,7 +105,8 @@ class Consumer:
     time_shift: int = 0
     picture_shift: int = 0
     level_shift: int = 0
-    retransmissions_left: int = RETRANSMISSIONS_PER_TICK
+    again: Allowance = field(default_factory=Allowance)
+    """What may still be sent again to it."""
     _timestamp: int | None = None
     _picture: int = 0
     _level: int = 0

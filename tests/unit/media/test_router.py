@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from media import ortc, rtcp, rtp
+from media.allowance import PACKETS_A_TICK
 from media.control import MediaError
 from media.forward import Outgoing
 from media.layers import KEY_FRAME_INTERVAL
 from media.router import MAX_PRODUCERS
-from media.streams import RETRANSMISSIONS_PER_TICK
 from tests.support.forwarded import Apart
 
 KEY = b"\x10\x00" + b"key frame"
@@ -302,8 +302,8 @@ def test_retransmissions_are_bounded_in_each_interval(room: Room) -> None:
     offer = room.subscribe("bob")
     first = media(room.send(500, KEY))[0]
     nack = rtcp.build_nack(1, encoding(offer)["ssrc"], [first.sequence])
-    sent = [len(room.feed_back("bob", nack)) for _ in range(RETRANSMISSIONS_PER_TICK + 5)]
-    assert sum(sent) == RETRANSMISSIONS_PER_TICK
+    sent = [len(room.feed_back("bob", nack)) for _ in range(PACKETS_A_TICK + 5)]
+    assert sum(sent) == PACKETS_A_TICK
     room.tick(1.0)
     assert len(room.feed_back("bob", nack)) == 1
 
