@@ -79,12 +79,20 @@ class Engine:
         if not start.tcp:
             return None
         try:
-            return Streams(start.listen, self._wire.port, self._on_check, self._counters, self._clock)
+            return self._streams_on(start.listen, self._wire.port)
         except OSError:
             if start.port:
                 self._wire.close()
                 raise
-            return Streams(start.listen, 0, self._on_check, self._counters, self._clock)
+            return self._streams_on(start.listen, 0)
+
+    def _streams_on(self, listen: str, port: int) -> Streams:
+        return Streams(listen, port, self._on_check, self._counters, self._clock, on_batch=self._on_batch)
+
+    def _on_batch(self) -> None:
+        """Send what one read over TCP has led to."""
+        self._flush()
+        self._wire.outbox.flush()
 
     def handle(self, request: Request) -> Json:
         """Carry out one request. Raises :class:`MediaError`."""
@@ -178,6 +186,8 @@ class Engine:
         self._tick_due(self._clock())
         while self._speaking:
             self._send(self._speaking.pop().take())
+        if self._streams is not None:
+            self._streams.flush()
 
     def _way_out(self, transport_id: str) -> WayOut | None:
         transport = self._transports.get(transport_id)
@@ -189,8 +199,6 @@ class Engine:
             router.on_rtcp(transport.id, data, now)
         else:  # over TCP
             router.taker(transport.id)(self._single, self._single.put(data), len(data), now, now)
-            self._flush()
-            self._wire.outbox.flush()
 
     def _on_moved(self, transport: WebRtcTransport) -> None:
         self._rooms[transport.room].link_direct(transport.id, direct=transport.way_out is not None)

@@ -12,7 +12,7 @@ import itertools
 import logging
 import socket
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterator
 
 from .ice import Address, StreamAddress
@@ -30,6 +30,7 @@ CHECK_TIMEOUT = 10.0
 _CHUNK = 1 << 16
 _SEND_BUFFER = 1 << 16  # the kernel doubles it: about a second of a picture, no more
 _BACKLOG = 64
+_MAX_GATHERED = 512  # one write takes 1,024 pieces on Linux
 
 _log = logging.getLogger(__name__)
 
@@ -73,6 +74,7 @@ class _Stream:
         self.deframer = Deframer()
         self.sink: Sink | None = None
         self.rest = b""
+        self.gathered: list[bytes] = []
         self.deadline: asyncio.TimerHandle | None = None
 
 
@@ -86,13 +88,20 @@ class Streams:
         on_check: OnCheck,
         counters: Counter[str],
         clock: Callable[[], float] = time.monotonic,
+        *,
+        on_batch: Callable[[], None] = lambda: None,
     ) -> None:
-        """Bind; ``listen`` with a colon is IPv6, and ``::`` takes IPv4 as well. Raises :class:`OSError`."""
+        """Bind; ``listen`` with a colon is IPv6, and ``::`` takes IPv4 as well. Raises :class:`OSError`.
+
+        ``on_batch`` is called when all packets of one read have been delivered.
+        """
         self._on_check = on_check
         self._clock = clock
+        self._on_batch = on_batch
         self._counters = counters
         self._numbers = itertools.count(1)
         self._streams: dict[StreamAddress, _Stream] = {}
+        self._gathering: list[_Stream] = []
         self._loop = asyncio.get_running_loop()
         family = socket.AF_INET6 if ":" in listen else socket.AF_INET
         self._listener = socket.socket(family, socket.SOCK_STREAM)
@@ -150,7 +159,33 @@ class Streams:
         elif stream.rest:
             self._counters["send_buffer_full"] += 1
         else:
-            self._write(stream, frame(packet))
+            self._write(stream, [frame(packet)])
+
+    def gather(self, packet: bytes, address: StreamAddress) -> None:
+        """Send with the next :meth:`flush`, together with what else goes to this peer: one write for a whole batch."""
+        stream = self._streams.get(address)
+        if stream is None:
+            self._counters["send_failed"] += 1
+            return
+        if not stream.gathered:
+            self._gathering.append(stream)
+        stream.gathered.append(frame(packet))
+        if len(stream.gathered) >= _MAX_GATHERED:
+            self._write_gathered(stream)
+
+    def flush(self) -> None:
+        """Write what has gathered, as much of it as fits at once."""
+        while self._gathering:
+            self._write_gathered(self._gathering.pop())
+
+    def _write_gathered(self, stream: _Stream) -> None:
+        frames, stream.gathered = stream.gathered, []
+        if not frames or stream.address not in self._streams:
+            return
+        if stream.rest:
+            self._counters["send_buffer_full"] += len(frames)
+        else:
+            self._write(stream, frames)
 
     # -- the sockets
 
@@ -201,6 +236,8 @@ class Streams:
             self._counters["packet_errors"] += 1
             _log.exception("a packet broke its handler")
             self._end(stream)
+        finally:
+            self._on_batch()
 
     def _take(self, stream: _Stream, packet: bytes, now: float) -> None:
         self._counters["datagrams_in"] += 1
@@ -216,19 +253,24 @@ class Streams:
         else:
             stream.sink(kind, packet, stream.address, now)
 
-    def _write(self, stream: _Stream, data: bytes) -> None:
+    def _write(self, stream: _Stream, frames: list[bytes]) -> None:
         try:
-            sent = stream.port.send(data)
+            sent = stream.port.sendmsg(frames)
         except BlockingIOError:
-            self._counters["send_buffer_full"] += 1
+            self._counters["send_buffer_full"] += len(frames)
             return
         except OSError:
             self._counters["send_failed"] += 1
             self._end(stream)
             return
-        if sent < len(data):
-            stream.rest = data[sent:]
+        self._counters["tcp_writes"] += 1
+        waiting = deque(frames)
+        while waiting and sent >= len(waiting[0]):
+            sent -= len(waiting.popleft())
+        if sent:  # a packet of which a part has left is finished; those behind it would only come late
+            stream.rest = waiting.popleft()[sent:]
             self._loop.add_writer(stream.port, self._writable, stream)
+        self._counters["send_buffer_full"] += len(waiting)
 
     def _writable(self, stream: _Stream) -> None:
         self._loop.remove_writer(stream.port)

@@ -188,6 +188,8 @@ class WebRtcTransport:
         way = self.way_out
         if way is not None:
             self._wire.outbox.add(datagram, way.place)
+        elif self._streams is not None and isinstance(self.ice.selected, StreamAddress):
+            self._streams.gather(datagram, self.ice.selected)
         else:
             self._send(datagram)
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
+import socket
+from collections import Counter
 from collections.abc import AsyncIterator
 
 import pytest
@@ -13,8 +16,9 @@ from hypothesis import strategies as some
 from media import control
 from media.control import Json
 from media.engine import Engine
+from media.ice import Address, StreamAddress
 from media.parsing import ParseError
-from media.tcp import MAX_FRAME, MAX_STREAMS_A_HOST, Deframer, frame
+from media.tcp import MAX_FRAME, MAX_STREAMS_A_HOST, Deframer, Streams, frame
 
 FINGERPRINT = {"algorithm": "sha-256", "value": ":".join(["AB"] * 32)}
 
@@ -156,6 +160,94 @@ async def test_a_check_from_elsewhere_that_nominates_moves_the_peer(bench: Bench
     second_line.write(frame(bytes(request)))
     await packet(second)
     assert bench.counted["address_selected"] == 2
+
+
+class Port:
+    """A listening port, and one peer who has passed a check there."""
+
+    def __init__(self) -> None:
+        self.counters: Counter[str] = Counter()
+        self.batches = 0
+        self.delivered: list[bytes] = []
+        self.admitted: asyncio.Future[StreamAddress] = asyncio.get_running_loop().create_future()
+        self.streams = Streams("127.0.0.1", 0, self._on_check, self.counters, on_batch=self._on_batch)
+        self.peer = socket.create_connection(("127.0.0.1", self.streams.port))
+        self.peer.setblocking(False)
+
+    def _on_check(self, _packet: bytes, source: Address, _now: float) -> None:
+        assert isinstance(source, StreamAddress)
+        self.streams.admit(source, lambda _kind, packet, _source, _now: self.delivered.append(packet))
+        self.admitted.set_result(source)
+
+    def _on_batch(self) -> None:
+        self.batches += 1
+
+    async def address(self) -> StreamAddress:
+        await asyncio.get_running_loop().sock_sendall(self.peer, frame(bytes(20)))
+        return await asyncio.wait_for(self.admitted, 10)
+
+    async def read(self, count: int) -> list[bytes]:
+        """Read until so many packets have come."""
+        deframer, found = Deframer(), list[bytes]()
+        async with asyncio.timeout(10):
+            while len(found) < count:
+                found += deframer.feed(await asyncio.get_running_loop().sock_recv(self.peer, 1 << 16))
+        return found
+
+
+@pytest.fixture
+async def port() -> AsyncIterator[Port]:
+    made = Port()
+    yield made
+    made.peer.close()
+    made.streams.close()
+
+
+async def test_what_gathers_for_a_peer_leaves_with_one_write(port: Port) -> None:
+    address = await port.address()
+    packets = [bytes((0x80, 0, number)) * 300 for number in range(40)]
+    for packet in packets:
+        port.streams.gather(packet, address)
+    assert port.counters["tcp_writes"] == 0
+    port.streams.flush()
+    assert port.counters["tcp_writes"] == 1
+    assert await port.read(40) == packets
+
+
+async def test_all_packets_of_one_read_are_one_batch(port: Port) -> None:
+    await port.address()
+    before = port.batches
+    packets = [bytes((0x80, 0, number)) * 20 for number in range(30)]
+    await asyncio.get_running_loop().sock_sendall(port.peer, b"".join(map(frame, packets)))
+    async with asyncio.timeout(10):
+        while len(port.delivered) < 30:
+            await asyncio.sleep(0)
+    assert port.delivered == packets
+    assert port.batches == before + 1
+
+
+async def test_what_does_not_fit_is_dropped_whole_and_the_stream_stays_readable(port: Port) -> None:
+    address = await port.address()
+    numbers = itertools.count()
+    while port.counters["send_buffer_full"] == 0:
+        for number in itertools.islice(numbers, 100):
+            port.streams.gather(bytes((0x80, 0)) + number.to_bytes(4, "big") + bytes(1194), address)
+        port.streams.flush()
+    came = next(numbers) - port.counters["send_buffer_full"]
+    found = await port.read(came)
+    assert [int.from_bytes(each[2:6], "big") for each in found] == list(range(came))
+    port.streams.gather(b"\x80after", address)
+    port.streams.flush()
+    assert await port.read(1) == [b"\x80after"]
+
+
+async def test_a_peer_that_went_between_costs_nothing_but_a_count(port: Port) -> None:
+    address = await port.address()
+    port.streams.gather(b"\x80", address)
+    port.streams.hang_up(address)
+    port.streams.flush()
+    port.streams.gather(b"\x80", address)
+    assert (port.counters["tcp_writes"], port.counters["send_failed"]) == (0, 1)
 
 
 async def test_an_engine_without_tcp_offers_none() -> None:
