@@ -206,6 +206,14 @@ class ReadQuality:
 
 
 @dataclass(frozen=True, slots=True)
+class ReadLine:
+    """Ask how a peer's network does at this moment. Reply: :meth:`media.quality.LineNow.as_json`."""
+
+    room: str
+    peer: str
+
+
+@dataclass(frozen=True, slots=True)
 class Detach:
     """Close everything of a peer before another packet is forwarded."""
 
@@ -239,6 +247,7 @@ Request = (
     | PauseRoom
     | ResumeRoom
     | ReadQuality
+    | ReadLine
     | Detach
     | ReadStats
 )

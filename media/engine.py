@@ -113,8 +113,8 @@ class Engine:
             case control.Detach():
                 for transport in self._transports_of(request.room, request.peer):
                     self._close(transport)
-            case control.ReadQuality() | control.ReadStats():
-                return self._quality(request) if isinstance(request, control.ReadQuality) else self._stats()
+            case control.ReadQuality() | control.ReadLine() | control.ReadStats():
+                return self._stats() if isinstance(request, control.ReadStats) else self._quality(request)
             case control.CreateTransport():
                 return self._create_transport(request)
             case control.ConnectTransport():
@@ -296,10 +296,13 @@ class Engine:
         self._router(room)
         return [each for each in self._transports.values() if each.room == room and peer in (None, each.peer)]
 
-    def _quality(self, asked: control.ReadQuality) -> Json:
+    def _quality(self, asked: control.ReadQuality | control.ReadLine) -> Json:
         paths = [each.path for each in self._transports_of(asked.room, asked.peer) if each.path is not None]
         # A peer with one foot in TCP suffers from it.
-        quality = self._router(asked.room).quality(asked.peer, "tcp" if "tcp" in paths else next(iter(paths), None))
+        path = "tcp" if "tcp" in paths else next(iter(paths), None)
+        if isinstance(asked, control.ReadLine):
+            return self._router(asked.room).line(asked.peer, path).as_json()
+        quality = self._router(asked.room).quality(asked.peer, path)
         return quality.as_json() if quality is not None else {}
 
     def _stats(self) -> Json:

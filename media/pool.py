@@ -177,6 +177,10 @@ class MediaRoom:
         """Return how a peer's network has carried its packets so far; empty when it has carried none."""
         return await self._child.ask(control.ReadQuality(self.id, peer))
 
+    async def line(self, peer: str) -> Json:
+        """Return how a peer's network does at this moment: :meth:`media.quality.LineNow.as_json`."""
+        return await self._child.ask(control.ReadLine(self.id, peer))
+
     async def detach(self, peer: str) -> None:
         """Close everything of a peer; when this returns, no packet of theirs or to them is forwarded."""
         await self._child.ask(control.Detach(self.id, peer))

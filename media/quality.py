@@ -117,6 +117,56 @@ class Quality:
         return {name: value for name, value in said.items() if value is not None}
 
 
+class Since:
+    """What was lost since somebody last asked: totals go in, the share of what came between two of them comes out."""
+
+    __slots__ = ("_expected", "_lost")
+
+    def __init__(self) -> None:
+        self._lost = self._expected = 0
+
+    def share(self, parts: Iterable[tuple[int, int]]) -> float | None:
+        """Return the share of (lost, expected) pairs since the last call; None when nothing was expected since."""
+        pairs = list(parts)
+        lost, expected = sum(each for each, _ in pairs), sum(each for _, each in pairs)
+        found = share([(lost - self._lost, expected - self._expected)])
+        self._lost, self._expected = lost, expected
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class LineNow:
+    """How a peer's network does at this moment. Shares are of what came since somebody last asked."""
+
+    path: str | None
+    lost_up: float | None
+    lost_down: float | None
+    round_trip_s: float | None
+    jitter_s: float
+    up_bps: float
+    down_bps: float
+    available_down_bps: int | None
+    smaller: int
+    """How many pictures come smaller than their tiles would have them."""
+    held: int
+    """How many streams are kept back because the network cannot carry them."""
+
+    def as_json(self) -> dict[str, int | str | None]:
+        """Return whole numbers under the names of their units; None is not known."""
+        return {
+            "path": self.path,
+            "lost_up_permille": _permille(self.lost_up),
+            "lost_down_permille": _permille(self.lost_down),
+            "round_trip_ms": None if self.round_trip_s is None else round(self.round_trip_s * 1000),
+            "jitter_ms": round(self.jitter_s * 1000),
+            "up_kbps": round(self.up_bps / 1000),
+            "down_kbps": round(self.down_bps / 1000),
+            "available_down_kbps": None if self.available_down_bps is None else self.available_down_bps // 1000,
+            "smaller": self.smaller,
+            "held": self.held,
+        }
+
+
 def share(parts: Iterable[tuple[int, int]]) -> float | None:
     """Return the share that (lost, expected) pairs are together; None before anything was expected."""
     pairs = list(parts)

@@ -18,9 +18,9 @@ from .forward import OWN_SSRC, Forwarder, Outgoing, Spread
 from .memory import Memory
 from .offsets import Lane
 from .ortc import SOURCES, consumer_parameters, read_rtp_parameters
-from .quality import Quality, Watch, share
+from .quality import LineNow, Quality, Since, Watch, share
 from .repair import Repair, padding
-from .steer import Steering
+from .steer import Steering, smaller
 from .streams import Consumer, Link, Producer
 from .twcc import FEEDBACK_INTERVAL
 
@@ -58,6 +58,7 @@ class Router:
         self._repair = Repair(counters, self._out)
         self._steering = Steering(self._on_held)
         self._sighted: set[str] = set()
+        self._asked: dict[str, tuple[Since, Since]] = {}
         self._now = 0.0
 
     @property
@@ -105,6 +106,7 @@ class Router:
         self._steering.forget(transport)
         if all(other.peer != link.peer for other in self._links.values()):
             self._repair.watches.pop(link.peer, None)
+            self._asked.pop(link.peer, None)
         return ended
 
     def create_producer(
@@ -325,6 +327,26 @@ class Router:
             bitrate_up_bps=sum(layer.rate_bps for layer in layers),
             available_down_bps=next((link.available_bps for link in links if link.available_bps is not None), None),
             path=path,
+        )
+
+    def line(self, peer: str, path: str | None) -> LineNow:
+        """Return how a peer's network does now; what was lost is counted since this was last called for the peer."""
+        links = [link for link in self._links.values() if link.peer == peer]
+        layers = [layer for link in links for producer in link.producers.values() for layer in producer.layers]
+        consumers = [consumer for link in links for consumer in link.consumers.values()]
+        watch = self._repair.watches.get(peer, Watch())
+        up, down = self._asked.setdefault(peer, (Since(), Since()))
+        return LineNow(
+            path=path,
+            lost_up=up.share(layer.reception.totals for layer in layers),
+            lost_down=down.share([(watch.lost, watch.packets)]),
+            round_trip_s=watch.round_trip_s,
+            jitter_s=max([watch.jitter_s, *(layer.reception.jitter_s for layer in layers)]),
+            up_bps=sum(layer.rate_bps for layer in layers),
+            down_bps=sum(each.layer.rate_bps for each in consumers if each.layer is not None),
+            available_down_bps=next((link.available_bps for link in links if link.available_bps is not None), None),
+            smaller=sum(smaller(each, self._now) for each in consumers),
+            held=sum(each.held for each in consumers),
         )
 
     def _own_link(self, peer: str, transport: str, direction: str) -> Link:

@@ -121,6 +121,15 @@ class Steering:
         return None
 
 
+def smaller(consumer: Consumer, now: float) -> bool:
+    """Tell whether a consumer is sent a smaller layer than its tile would have, of those that come."""
+    producer, layer = consumer.producer, consumer.layer
+    if layer is None or not producer.layered:
+        return False
+    most = useful_layers(consumer.height, len(producer.layers), producer.height)
+    return any(layer.place < each.place <= most for each in producer.layers if each.active(now))
+
+
 def _wish(consumer: Consumer, now: float) -> Wish:
     producer = consumer.producer
     video = producer.kind == "video"

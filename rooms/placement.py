@@ -19,6 +19,8 @@ Json = dict[str, Any]
 MAX_PRODUCERS = 4
 MICROPHONE = "microphone"
 SCREEN = "screen"
+MAX_FREEZES = 9_999
+"""More of them say nothing more, and a page could make them up."""
 _CODES = {
     **{code: code for code in ("bad_parameters", "unknown_transport", "unknown_producer", "unknown_consumer")},
     "cannot_decode": "unknown_producer",
@@ -38,6 +40,10 @@ class Peer:
     """Id by direction: one of each."""
     producers: dict[str, Stream] = field(default_factory=dict)
     consumers: set[str] = field(default_factory=set)
+    freezes: int = 0
+    """How often a picture stood still, as the page has counted."""
+    relayed: bool = False
+    """Whether the page has come by a relay, which the engine cannot tell."""
 
 
 class Placement:
@@ -221,10 +227,23 @@ class Placement:
 
     async def quality(self, conn: str) -> Json:
         """How this connection's network has carried its media so far; empty when it has carried none."""
-        if conn not in self._peers or self._room is None:
+        peer = self._peers.get(conn)
+        if peer is None or self._room is None:
             return {}
         async with self._media() as media:
-            return await media.quality(conn)
+            said = await media.quality(conn)
+        return {**said, **_seen(peer, said)} if said else {}
+
+    async def line(self, conn: str, *, freezes: int, relayed: bool) -> Json:
+        """How this connection's network does now; takes what only the page knows: pictures that stood still since."""
+        peer = self._peers.get(conn)
+        if peer is None or self._room is None:
+            return {}
+        peer.freezes = min(MAX_FREEZES, peer.freezes + freezes)
+        peer.relayed = relayed
+        async with self._media() as media:
+            said = await media.line(conn)
+        return {**said, **_seen(peer, said)}
 
     async def detach(self, conn: str) -> None:
         """Close everything of a connection at once."""
@@ -275,3 +294,9 @@ class Placement:
             if error.code not in _CODES:
                 log.warning("the media engine refused", extra={"code": error.code})
             raise RoomError(_CODES.get(error.code, "media_unavailable")) from error
+
+
+def _seen(peer: Peer, said: Json) -> Json:
+    """What the page adds to the engine's view: a relay's packets come to the engine like anybody's, over UDP."""
+    path = {"path": "relay"} if peer.relayed and said.get("path") is not None else {}
+    return {"freezes": peer.freezes, **path}

@@ -148,6 +148,12 @@ async def _need(rooms: Rooms, caller: Caller, message: messages.MediaNeed) -> Re
     return {}
 
 
+async def _line(rooms: Rooms, caller: Caller, message: messages.MediaLine) -> Reply:
+    placement, _ = rooms.stage(caller.conn)
+    said = await placement.line(caller.conn, freezes=message.freezes, relayed=message.relayed)
+    return messages.dump(messages.Line.model_validate(said))
+
+
 async def _close_consumer(rooms: Rooms, caller: Caller, message: messages.ConsumerClose) -> Reply:
     placement, _ = rooms.stage(caller.conn)
     await placement.close_consumer(caller.conn, message.consumerId)
@@ -213,6 +219,7 @@ ACTIONS: dict[str, Action] = {
     "consumer.prefer": _prefer_consumer,
     "consumer.close": _close_consumer,
     "media.need": _need,
+    "media.line": _line,
     "host.admit": _admit,
     "host.decline": _decline,
     "host.mute": _mute,

@@ -10,6 +10,7 @@ from consent.policy import Action, Role
 from rooms.plan import Gate
 from rooms.seat import KnockKind, Phase
 from signaling import mls
+from signaling.line import Line, MediaLine
 from signaling.wire import Device, Id, Moment, Opaque, Received, Sent
 
 
@@ -364,6 +365,7 @@ FROM_BROWSER: dict[str, type[Received]] = {
     "consumer.prefer": ConsumerPrefer,
     "consumer.close": ConsumerClose,
     "media.need": MediaNeed,
+    "media.line": MediaLine,
     "host.admit": HostAdmit,
     "host.decline": HostDecline,
     "host.mute": HostMute,
@@ -381,6 +383,7 @@ REPLIES: dict[str, type[Sent]] = {
     "transport.restart_ice": IceRestart,
     "producer.create": Created,
     "consumer.create": Consumer,
+    "media.line": Line,
     **mls.REPLIES,
 }
 """What ``data`` of an acknowledgement is, where it is not empty."""

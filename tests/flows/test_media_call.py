@@ -110,6 +110,10 @@ async def test_a_peer_s_network_is_known_from_both_of_its_ends(stage: Stage) -> 
     }
     seen = await counters(stage.pool)
     assert seen["reported_packets"] > 0
+    now = await stage.room.line("bob")
+    assert (now["path"], now["lost_down_permille"], now["held"], now["smaller"]) == ("udp", 0, 0, 0)
+    assert now["down_kbps"] > 0
+    assert (await stage.room.line("ann"))["up_kbps"] > 0
 
 
 async def test_a_detached_peer_is_gone_before_the_call_returns(stage: Stage) -> None:

@@ -142,6 +142,38 @@ async def test_it_refuses_a_screen_of_somebody_who_came_by_link(house: House) ->
     assert [(entry.actor, entry.details["action"]) for entry in refused] == [(f"seat:{CLIENT}", "share_screen")]
 
 
+async def test_it_tells_a_person_how_their_line_does_and_adds_up_what_their_page_has_seen(house: House) -> None:
+    manager, client = await together(house)
+    await publish(client, 1)
+    first = await client.ask("media.line", freezes=2, relayed=True)
+    assert (first["freezes"], first["path"], first["lost_up_permille"]) == (2, None, None)
+    assert (await client.ask("media.line", freezes=3, relayed=False))["freezes"] == 5
+    assert (await manager.ask("media.line", freezes=1, relayed=False))["freezes"] == 0  # without media there is none
+    for wrong in ({"freezes": -1}, {"freezes": 61}, {"freezes": 0.5}, {"relayed": "yes"}, {"loss": 1}):
+        assert await client.code("media.line", **{"freezes": 0, "relayed": False, **wrong}) == "bad_message"
+
+
+async def test_a_stream_in_vp9_is_for_those_who_say_that_they_take_it(house: House) -> None:
+    manager, client = await together(house)
+    transport = await client.ask("transport.create", direction="send")
+    await client.ask("transport.connect", transportId=transport["id"], dtlsParameters=DTLS)
+    codec = {"mimeType": "video/VP9", "payloadType": 98, "clockRate": 90000, "parameters": {"profile-id": 0}}
+    picture = {"codecs": [codec], "encodings": [{"ssrc": 9}]}
+    made = await client.ask(
+        "producer.create",
+        transportId=transport["id"],
+        kind="video",
+        source="camera",
+        rtpParameters=picture,
+        paused=False,
+    )
+    await manager.ask("transport.create", direction="recv")
+    assert await manager.code("consumer.create", producerId=made["id"]) == "unknown_producer"
+    await manager.ask("seat.update", abilities={"audio": True, "video": True, "vp9": True})
+    consumer = await manager.ask("consumer.create", producerId=made["id"])
+    assert consumer["rtpParameters"]["codecs"][0]["mimeType"] == "video/VP9"
+
+
 @pytest.mark.parametrize(
     "rtp",
     [

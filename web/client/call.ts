@@ -13,7 +13,7 @@ import { prepare } from "./e2ee/preparation";
 import type { CurveSource } from "./e2ee/start";
 import { Encryption } from "./encryption";
 import { Guard } from "./guard";
-import { keepMuted, wasMuted } from "./lobby/choices";
+import { keepMuted, keepSight, lastSight, wasMuted } from "./lobby/choices";
 import { runLobby } from "./lobby/lobby";
 import { waitingRoom } from "./lobby/waiting";
 import { Quality, type Counters } from "./quality";
@@ -133,8 +133,10 @@ class Page {
     const guard = new Guard(session, encryption, devices);
     session.muted.set(wasMuted());
     session.muted.subscribe(keepMuted);
+    session.sight.set(lastSight());
+    session.sight.subscribe(keepSight);
     const sound = new Sound(session, devices);
-    const quality = (this.#quality = new Quality(session));
+    const quality = (this.#quality = new Quality(session, connection));
     const parts = { seat, desk, connection, devices, encryption, session, guard, sound, quality };
     const screen = new CallScreen({ screen: this.#screen, ...parts });
     try {

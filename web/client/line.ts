@@ -9,6 +9,22 @@ export interface LineSample {
   roundTrip: number | null;
 }
 
+/** What the server sees of one's line, and the way by which the browser has come. Shares are of the last few seconds. */
+export interface LineReport {
+  path: "udp" | "tcp" | "relay" | null;
+  lost_up_permille: number | null;
+  lost_down_permille: number | null;
+  round_trip_ms: number | null;
+  jitter_ms: number;
+  up_kbps: number;
+  down_kbps: number;
+  available_down_kbps: number | null;
+  /** Pictures that come smaller than their tiles would have them, and streams that do not come at all. */
+  smaller: number;
+  held: number;
+  freezes: number;
+}
+
 export interface LineView {
   readonly weak: boolean;
   readonly trouble: number;
@@ -18,6 +34,8 @@ export const FINE: LineView = { weak: false, trouble: 0 };
 
 const LOST = 0.06;
 const SLOW_S = 0.6;
+export const LOST_MUCH = 1_000 * LOST;
+export const SLOW_MS = 1_000 * SLOW_S;
 /** Samples are a second apart: about four bad ones in a row say it, about six good ones take it back. */
 const WEIGHT = 0.25;
 const SAY = 0.65;

@@ -1,8 +1,12 @@
-// How well each person is received, and who speaks, once a second from the browser's own counters.
+// How well each person is received, and who speaks, once a second from the browser's own counters; every few seconds also
+// what the server sees of one's line.
 
-import { afterSample, FINE, type LineView } from "./line";
+import type { Connection } from "./connection";
+import { Freezes } from "./freezes";
+import { afterSample, FINE, type LineReport, type LineView } from "./line";
 import type { MediaSession, RemoteStream } from "./session";
 import { Store } from "./store";
+import { ProtocolError } from "./types";
 
 export interface Counters {
   producerId: string;
@@ -25,21 +29,32 @@ export interface Reception {
 }
 
 const POLL_MS = 1_000;
+/** Looks between two questions to the server. */
+const ASK_EVERY = 5;
+const MAX_FREEZES = 60;
 const LOUD = 0.02;
 const LOSS = 0.06;
 
 export class Quality {
   readonly reception = new Store<Reception>({ weak: new Set(), speaker: null, ownWeak: false });
+  /** What the server said last of one's own line; null before it has said anything. */
+  readonly report = new Store<LineReport | null>(null);
   readonly #session: MediaSession;
+  readonly #connection: Connection;
   readonly #timer: ReturnType<typeof setInterval>;
   #last = new Map<string, Counters>();
   /** Smoothed, so that one bad second shows nothing. */
   readonly #trouble = new Map<string, number>();
 
   #line: LineView = FINE;
+  readonly #freezes = new Freezes();
+  /** Not told to the server yet. */
+  #frozen = 0;
+  #looks = 0;
 
-  constructor(session: MediaSession) {
+  constructor(session: MediaSession, connection: Connection) {
     this.#session = session;
+    this.#connection = connection;
     this.#timer = setInterval(() => void this.#look(), POLL_MS);
   }
 
@@ -68,15 +83,41 @@ export class Quality {
     }
     this.#last = new Map(now.map((counters) => [counters.producerId, counters]));
     for (const id of this.#trouble.keys()) if (!this.#last.has(id)) this.#trouble.delete(id);
+    this.#frozen += this.#freezes.look(now.filter((counters) => this.#shouldMove(counters)).map(movingOf));
     const sent = await Promise.all(this.#session.senders().map(answered));
+    if (this.#looks++ % ASK_EVERY === 0) void this.#ask();
     // One stream that suffers may be its sender's line; when all do, it is one's own.
     const all = now.length > 1 && streams === now.length;
     this.#line = afterSample(this.#line, {
-      lostUp: most(sent.map((one) => one.lost)),
+      // Not every browser tells what the server reports to it.
+      lostUp: most(sent.map((one) => one.lost)) ?? share(this.report.value?.lost_up_permille),
       lostDown: all && expectedNow > 0 ? lostNow / expectedNow : null,
       roundTrip: most(sent.map((one) => one.roundTrip)),
     });
     this.#publish(now);
+  }
+
+  /** A camera that is on, wanted and looked at. Screens may rest. */
+  #shouldMove({ producerId, seat, source }: Counters): boolean {
+    const { held, shown, audioOnly } = this.#session;
+    const rank = shown.value?.get(seat)?.rank ?? "hidden";
+    if (source !== "camera" || document.hidden || audioOnly.value || rank === "hidden") return false;
+    const state = this.#connection.state?.producers.find(({ id }) => id === producerId);
+    return state?.paused === false && !held.value.has(producerId);
+  }
+
+  async #ask(): Promise<void> {
+    if (this.#connection.link.value !== "up" || this.#session.health.value !== "up") return;
+    const freezes = Math.min(MAX_FREEZES, this.#frozen);
+    this.#frozen = 0;
+    try {
+      const relayed = await isRelayed(this.#session);
+      this.report.set(await this.#connection.request("media.line", { freezes, relayed }));
+    } catch (error) {
+      if (!(error instanceof ProtocolError)) throw error;
+      // Asked again in a few seconds; what was counted is not lost.
+      this.#frozen += freezes;
+    }
   }
 
   #publish(now: Counters[]): void {
@@ -105,6 +146,25 @@ async function read(stream: RemoteStream, receiver: RTCRtpReceiver): Promise<Cou
     counters.level = Number(report["audioLevel"] ?? 0);
   }
   return counters;
+}
+
+const movingOf = ({ producerId, frames }: Counters): { id: string; frames: number } => ({ id: producerId, frames });
+
+const share = (permille: number | null | undefined): number | null => (permille == null ? null : permille / 1_000);
+
+/** Whether anything goes by a TURN server; to ours, its packets look like everybody's. */
+async function isRelayed(session: MediaSession): Promise<boolean> {
+  const ends = [...session.senders(), ...session.receivers().map(({ receiver }) => receiver)];
+  const reports = await Promise.all(ends.map((end) => end.getStats()));
+  return reports.some((report: ReadonlyMap<string, Record<string, unknown>>) => {
+    const lines = [...report.values()];
+    const selected = lines.find((line) => line["type"] === "transport")?.["selectedCandidatePairId"];
+    const pair = lines.find((line) =>
+      selected ? line["id"] === selected : line["type"] === "candidate-pair" && line["selected"] === true,
+    );
+    const local = lines.find((line) => line["id"] === pair?.["localCandidateId"]);
+    return local?.["candidateType"] === "relay";
+  });
 }
 
 /** What the server's reports say of one's own stream. */

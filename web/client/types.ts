@@ -5,6 +5,7 @@ import type { types } from "mediasoup-client";
 import type { Rank } from "./call/sizes";
 import type { SeatConsents } from "./consent/types";
 import type { CommitOutput } from "./e2ee/mls";
+import type { LineReport } from "./line";
 
 export type Role =
   | "case_manager"
@@ -164,6 +165,7 @@ export interface Requests {
   "consumer.prefer": [{ consumerId: string; height: number; rank: Rank }, object];
   "consumer.close": [{ consumerId: string }, object];
   "media.need": [{ sight: boolean }, object];
+  "media.line": [{ freezes: number; relayed: boolean }, LineReport];
   "host.admit": [{ seat: string }, object];
   "host.decline": [{ seat: string }, object];
   "host.mute": [{ seat: string }, object];

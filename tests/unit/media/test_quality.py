@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 
 from media import rtcp
-from media.quality import Quality, SentReports, Watch, share
+from media.quality import Quality, SentReports, Since, Watch, share
 
 NTP = 0x1234_5678_9ABC_DEF0
 MIDDLE = 0x5678_9ABC
@@ -107,6 +107,16 @@ def test_a_summary_has_whole_numbers_and_leaves_out_what_nobody_knows() -> None:
         "jitter_ms": 7,
         "up_kbps": 643,
     }
+
+
+def test_what_was_lost_since_is_told_apart_from_what_was_lost_before() -> None:
+    since = Since()
+    assert since.share([]) is None
+    assert since.share([(10, 100), (0, 100)]) == pytest.approx(0.05)
+    assert since.share([(10, 100), (0, 100)]) is None
+    assert since.share([(10, 150), (25, 150)]) == pytest.approx(0.25)
+    assert since.share([(0, 10)]) is None  # another stream: nothing is known of it yet
+    assert since.share([(10, 20)]) == 1.0
 
 
 def test_shares_are_of_what_was_expected() -> None:

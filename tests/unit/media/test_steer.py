@@ -200,3 +200,29 @@ def test_probes_carry_nothing_and_go_to_the_subscriber_alone() -> None:
     read = [rtp.parse(each.packet) for each in probes]
     assert {(each.payload_type, each.payload) for each in read} == {(ortc.RTX, b"")}
     assert len({each.sequence for each in read}) == len(read)
+
+
+def test_what_a_line_carries_now_says_which_pictures_are_smaller_and_which_are_held() -> None:
+    network = Network()
+    network.run(35)
+    line = network.router.line("bob", "udp")
+    assert (line.smaller, line.held, line.path) == (0, 0, "udp")
+    assert 1_000_000 < line.down_bps < 2_000_000
+    network.capacity_bps = 300_000
+    network.run(15)
+    line = network.router.line("bob", "udp")
+    assert (line.smaller, line.held) == (1, 0)
+    assert line.down_bps < 300_000
+    network.router.prefer(network.consumers[network.camera], 90, "grid")
+    assert network.router.line("bob", "udp").smaller == 0
+    network.capacity_bps = 100_000
+    network.run(10)
+    assert network.router.line("bob", None).held == 1
+
+
+def test_a_peer_that_is_not_there_has_a_line_of_which_nothing_is_known() -> None:
+    said = Network().router.line("nobody", None).as_json()
+    assert {name for name, value in said.items() if value is None} == {
+        *("path", "lost_up_permille", "lost_down_permille", "round_trip_ms", "available_down_kbps")
+    }
+    assert not any(value for value in said.values())

@@ -2,8 +2,10 @@
 import { DeviceFault, watchLevel, type Devices } from "../devices";
 import type { ShareFault } from "../screen-share";
 import { playChime } from "../lobby/chime";
-import { fill, h, type Child } from "../ui/dom";
+import type { Quality } from "../quality";
+import { fill, h, setText, type Child } from "../ui/dom";
 import { t } from "../ui/i18n";
+import { lineWords } from "./line-words";
 
 let count = 0;
 
@@ -33,7 +35,7 @@ export function openDialog(title: string, body: Child[], onClose?: () => void): 
   return dialog;
 }
 
-export async function devicesDialog(devices: Devices, onDone: () => void): Promise<void> {
+export async function devicesDialog(devices: Devices, quality: Quality, onDone: () => void): Promise<void> {
   const body = h("div", { class: "devices" });
   const fault = h("p", { class: "devices__fault", role: "alert" });
   const meter = h("meter", {
@@ -93,9 +95,14 @@ export async function devicesDialog(devices: Devices, onDone: () => void): Promi
     void draw();
   };
   const stopWatching = devices.subscribe(measure);
+  const line = h("p", { class: "devices__line" });
+  const drawLine = (): void => setText(line, lineWords(quality.report.value, quality.reception.value.ownWeak).join(" "));
+  drawLine();
+  const stopLine = quality.report.subscribe(drawLine);
   navigator.mediaDevices?.addEventListener("devicechange", refresh);
-  openDialog(t("Devices"), [body, fault], () => {
+  openDialog(t("Devices"), [body, fault, h("h3", { class: "devices__heading" }, t("Your connection")), line], () => {
     stopWatching();
+    stopLine();
     stopMeter();
     onDone();
     navigator.mediaDevices?.removeEventListener("devicechange", refresh);

@@ -2,6 +2,7 @@
 import type { Link } from "../connection";
 import { consentWords, waitsForWords } from "../consent/words";
 import type { Identity } from "../e2ee/credential";
+import type { LineReport } from "../line";
 import type { Snapshot } from "../types";
 import type { Health } from "../transports";
 import type { Arrival } from "./arrivals";
@@ -9,6 +10,7 @@ import type { Secrecy } from "./secrecy-words";
 import { t } from "../ui/i18n";
 import type { Banner } from "./banners";
 import type { HostOrders } from "./host-orders";
+import { weakLineWords } from "./line-words";
 import { knockWords } from "./people-panel";
 
 export interface Moment {
@@ -23,6 +25,8 @@ export interface Moment {
   sharing: boolean;
   /** One's own line carries too little. */
   weakLine: boolean;
+  /** What the server sees of it. */
+  line: LineReport | null;
   /** A refusal or a device's fault that has just happened. */
   trouble: string | null;
   secrecy: Secrecy;
@@ -72,7 +76,7 @@ export function notices(moment: Moment, answers: Answers): Banner[] {
       moment.health === "up" &&
       moment.weakLine && {
         key: "weak",
-        words: t("Your connection is weak. It helps to come closer to the Wi-Fi router, or to switch your camera off: then the sound gets better."),
+        words: weakLineWords(moment.line),
         picture: "warning",
         tone: "warn",
         spoken: true,

@@ -235,6 +235,7 @@ export class CallScreen {
       cameraHeld,
       sharing: devices.screen.value !== null,
       weakLine: quality.reception.value.ownWeak,
+      line: quality.report.value,
       trouble: this.#trouble,
       secrecy: secret,
       arrivals: this.#arrivals.shown.value,
@@ -376,7 +377,7 @@ export class CallScreen {
         session.sight.set(!session.sight.value);
         announce(session.sight.value ? t("On a weak line the picture comes before the sound") : t("Sound first"));
       },
-      devices: () => void devicesDialog(devices, () => keepChoices(choicesOf(devices))),
+      devices: () => void devicesDialog(devices, this.#parts.quality, () => keepChoices(choicesOf(devices))),
       keys: () => undefined,
       leave: () => void connection.leave(),
     };

@@ -14,6 +14,7 @@ export type Choices = {
 
 const CHOICES = "poruch.choices";
 const MUTED = "poruch.muted";
+const SIGHT = "poruch.sight";
 const PASSED = "poruch.seats";
 
 const FIRST_TIME: Choices = {
@@ -45,6 +46,15 @@ export function choicesOf(devices: Devices): Choices {
     facing,
     speaker,
   };
+}
+
+/** Whether pictures come before sound on this device: who signs or reads lips need not say it each time. */
+export function lastSight(): boolean {
+  return read(SIGHT) === "true";
+}
+
+export function keepSight(sight: boolean): void {
+  write(SIGHT, String(sight));
 }
 
 /** Whoever had switched the microphone off stays silent after a reload of this tab, and only then. */
