@@ -12,6 +12,7 @@ from rooms.seat import Abilities, Arrival
 from rooms.service import Rooms
 from signaling import messages
 from signaling.errors import ProtocolError
+from signaling.line import Line, MediaLine
 from signaling.tickets import device_hash
 
 Reply = dict[str, Any]
@@ -148,10 +149,10 @@ async def _need(rooms: Rooms, caller: Caller, message: messages.MediaNeed) -> Re
     return {}
 
 
-async def _line(rooms: Rooms, caller: Caller, message: messages.MediaLine) -> Reply:
+async def _line(rooms: Rooms, caller: Caller, message: MediaLine) -> Reply:
     placement, _ = rooms.stage(caller.conn)
     said = await placement.line(caller.conn, freezes=message.freezes, relayed=message.relayed)
-    return messages.dump(messages.Line.model_validate(said))
+    return messages.dump(Line.model_validate(said))
 
 
 async def _close_consumer(rooms: Rooms, caller: Caller, message: messages.ConsumerClose) -> Reply:

@@ -5,7 +5,8 @@ import { Reading } from "./e2ee/reading";
 import { browserFigure, isBypassed, NO_FIGURES, type StreamFigures } from "./e2ee/watchdog";
 import type { Counts, StreamCounts } from "./e2ee/crypto";
 import type { Encryption } from "./encryption";
-import type { End, MediaSession } from "./session";
+import type { End } from "./plant";
+import type { MediaSession } from "./session";
 import { Store } from "./store";
 
 const POLL_MS = 2_000;

@@ -22,3 +22,9 @@ export interface Plant {
   preferred: Map<string, string>;
   sight: boolean;
 }
+
+/** One end of a medium in the browser, for comparing its counts with the worker's. */
+export interface End {
+  stream: number;
+  end: RTCRtpSender | RTCRtpReceiver;
+}

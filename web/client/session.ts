@@ -8,7 +8,7 @@ import type { Connection } from "./connection";
 import type { Devices } from "./devices";
 import { NotAttached, type Counts } from "./e2ee/crypto";
 import type { Encryption, Stay } from "./encryption";
-import type { Plant } from "./plant";
+import type { End, Plant } from "./plant";
 import { Store } from "./store";
 import {
   keepAlive,
@@ -23,6 +23,7 @@ import {
   type Sending,
 } from "./transports";
 import { ProtocolError, type Kind, type ProducerState, type Snapshot, type Source } from "./types";
+import { weighAll } from "./weights";
 
 export interface RemoteStream {
   producerId: string;
@@ -32,12 +33,6 @@ export interface RemoteStream {
   track: MediaStreamTrack;
   /** The number by which the encrypting worker counts its frames. */
   stream: number;
-}
-
-/** One end of a medium in the browser, for comparing its counts with the worker's. */
-export interface End {
-  stream: number;
-  end: RTCRtpSender | RTCRtpReceiver;
 }
 
 /** Refusals that pass without anything being lost; after any other one everything is built anew. */
@@ -201,6 +196,7 @@ export class MediaSession {
     // Somebody has come who could not be given it: from now on it is VP8, until it is shown another time.
     if (screen?.vp9 && !vp9) await this.#withdraw(plant, "screen", screen);
     await this.#send(plant, "screen", this.#devices.screen.value, false, vp9);
+    await weighAll(plant, this.sight.value);
   }
 
   async #build(epoch: number, { crypto }: Stay): Promise<Plant> {

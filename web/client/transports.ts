@@ -85,6 +85,8 @@ export interface Sending {
   standIn: MediaStreamTrack | null;
   /** Whether only browsers that take VP9 can be given it. */
   readonly vp9: boolean;
+  /** With which need of the person's the browser was asked to share out the line; null: not yet. */
+  weighed: boolean | null;
 }
 
 export interface Receiving {
@@ -105,7 +107,7 @@ export async function publish(
   const standIn = standInFor(track);
   try {
     const { producer, stream } = await produce(transport, crypto, standIn, source, paused, vp9);
-    return { producer, stream, paused, sealed: false, standIn, vp9: vp9 !== null };
+    return { producer, stream, paused, sealed: false, standIn, vp9: vp9 !== null, weighed: null };
   } catch (error) {
     standIn.stop();
     throw error;

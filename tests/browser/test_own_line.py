@@ -1,0 +1,113 @@
+"""What a person in a call is sent for the tile that they see, and what becomes of their own on a narrow line."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import ExitStack
+
+import pytest
+import pytest_asyncio
+
+from tests.browser.conftest import MakeChromiumPerson
+from tests.support import network
+from tests.support.chromium import ChromiumPage
+from tests.support.demo import Demo
+from tests.support.walk import DESK, all_meet, arrive, is_in, join, let_in, picture, plan, sign_in, tile
+from tests.support.weak_line import Line
+
+pytestmark = pytest.mark.timeout(300)
+
+# The ports of this browser's own media, of the connection that sends pictures.
+SENDING_PORT = """(async () => {
+  for (const connection of witness.connections) {
+    const lines = [...(await connection.getStats()).values()];
+    if (!lines.some(line => line.type === 'outbound-rtp' && line.kind === 'video' && line.packetsSent)) continue;
+    const id = lines.find(line => line.type === 'transport')?.selectedCandidatePairId;
+    const pair = lines.find(line => line.id === id);
+    const local = lines.find(line => line.id === pair?.localCandidateId);
+    if (local) return local.port;
+  }
+  return null;
+})()"""
+# Frames that have come of the only picture, its height, and the moment in its own clock (90 kHz) that was shown last.
+COME = """(async () => {
+  for (const connection of witness.connections)
+    for (const receiver of connection.getReceivers()) {
+      if (receiver.track.kind !== 'video') continue;
+      const [source] = receiver.getSynchronizationSources();
+      for (const line of (await receiver.getStats()).values())
+        if (line.type === 'inbound-rtp' && line.framesReceived && source)
+          return {frames: line.framesReceived, height: line.frameHeight, clock: source.rtpTimestamp};
+    }
+  return null;
+})()"""
+SECONDS = 8
+
+
+class Call:
+    """Two people in a call, each with a Chromium."""
+
+    def __init__(self, demo: Demo, manager: ChromiumPage, client: ChromiumPage) -> None:
+        self.demo, self.manager, self.client = demo, manager, client
+
+    @property
+    def clients_picture(self) -> str:
+        return picture(self.demo.client)
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def call(demo: Demo, in_chromium: MakeChromiumPerson) -> AsyncIterator[Call]:
+    network.enter()
+    manager = await in_chromium("case manager", viewport=DESK)
+    client = await in_chromium("client", viewport=DESK)
+    await sign_in(manager, demo, "case_manager")
+    meeting = await plan(manager, demo)
+    await asyncio.gather(join(manager, meeting.url), arrive(client, meeting.invitation))
+    await let_in(manager, demo.client)
+    await is_in(client)
+    await all_meet({demo.name("case_manager"): manager, demo.client: client})
+    yield Call(demo, manager, client)
+
+
+async def test_a_tile_that_grows_on_the_page_gets_a_larger_picture(call: Call) -> None:
+    manager, seen = call.manager, call.clients_picture
+    await manager.wait_for(f"{seen}?.videoHeight >= 360", timeout_s=60)
+    await manager.viewport(400, 420)
+    await manager.wait_for(f"{tile(call.demo.client)}.clientHeight < 200")
+    await manager.wait_for(f"{seen}?.videoHeight <= 200", timeout_s=60)
+    await manager.viewport(1280, 800)
+    await manager.wait_for(f"{seen}?.videoHeight >= 360", timeout_s=60)
+
+
+async def test_picture_first_is_kept_on_this_device(call: Call) -> None:
+    pressed = "document.querySelector('.control[data-key=sight]').getAttribute('aria-pressed')"
+    assert await call.client.evaluate(pressed) == "false"
+    await call.client.press("Alt+V")
+    await call.client.wait_for(f"{pressed} === 'true'")
+    await call.client.reload()
+    await is_in(call.client)
+    await call.client.wait_for(f"{pressed} === 'true'")
+
+
+async def test_on_a_narrow_line_upwards_the_picture_gets_smaller_and_keeps_its_rate(call: Call) -> None:
+    manager = call.manager
+    await manager.wait_for(f"{call.clients_picture}?.videoHeight >= 360", timeout_s=60)
+    before = await pictures_a_second(manager)
+    with ExitStack() as narrow:
+        line = Line(await call.client.wait_for(SENDING_PORT), 9, 300_000)
+        narrow.callback(line.end)
+        await manager.wait_for(f"{call.clients_picture}?.videoHeight <= 200", timeout_s=60)
+        during = await pictures_a_second(manager)
+    assert during > 0.9 * before
+    await manager.wait_for(f"{call.clients_picture}?.videoHeight >= 360", timeout_s=120)
+
+
+async def pictures_a_second(page: ChromiumPage) -> float:
+    """Count what comes against the sender's own clock: a machine that is slow to show it changes nothing."""
+    first = await page.wait_for(COME)
+    ticks = SECONDS * 90_000
+    last = await page.wait_for(
+        f"(now => now && ((now.clock - {first['clock']}) >>> 0) >= {ticks} && now)(await {COME})"
+    )
+    return float(last["frames"] - first["frames"]) * 90_000 / ((last["clock"] - first["clock"]) % (1 << 32))
