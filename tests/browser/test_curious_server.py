@@ -201,6 +201,7 @@ async def test_with_encryption_it_never_sees_or_hears_anything(
         return max(pictures.values(), default=0) == 2
 
     await until(of_the_screen, "two pictures of one person")
+    assert "vp9" in {each.codec for each in tap.streams(mark)}
     await psychologist.click("button", "Stop showing it")
 
     # Pages are loaded again, in both browsers.

@@ -19,6 +19,27 @@ BROWSERS_OWN_STOP = """(() => {
 })()"""
 
 
+# In which codecs pictures have been decoded here on what is still received, as this browser counts them.
+DECODED = """(async () => {
+  const found = new Set();
+  for (const connection of witness.connections.filter(one => one.connectionState !== 'closed')) {
+    const lines = await connection.getStats();
+    for (const line of lines.values())
+      if (line.type === 'inbound-rtp' && line.kind === 'video' && line.framesDecoded)
+        found.add(lines.get(line.codecId)?.mimeType);
+  }
+  return [...found].sort().join();
+})()"""
+# As a browser of somebody who has no decoder of it.
+WITHOUT_VP9 = """(() => {
+  const {getCapabilities} = RTCRtpReceiver;
+  RTCRtpReceiver.getCapabilities = kind => {
+    const {codecs, ...rest} = getCapabilities.call(RTCRtpReceiver, kind);
+    return {...rest, codecs: codecs.filter(codec => codec.mimeType !== 'video/VP9')};
+  };
+})()"""
+
+
 async def test_a_screen_that_a_worker_shows_is_seen_by_everybody_until_it_is_stopped(
     demo: Demo, in_chromium: MakeChromiumPerson, in_firefox: MakeFirefoxPerson
 ) -> None:
@@ -39,6 +60,7 @@ async def test_a_screen_that_a_worker_shows_is_seen_by_everybody_until_it_is_sto
     # The person stays in sight beside their screen, which is the large one.
     await sees(client, picture(name))
     assert await client.evaluate(f"{tile(screen)}.classList.contains('tile--large')")
+    assert await client.evaluate(DECODED) == "video/VP8,video/VP9"
 
     # A reload of the one who looks brings it back; stopping takes it away for all.
     await client.reload()
@@ -68,3 +90,32 @@ async def test_a_screen_that_may_not_be_shown_says_what_to_do(demo: Demo, in_chr
     await manager.click("button", "Screen")
     await manager.see("Your screen is not shown.")
     assert await manager.evaluate(f"!{BANNER}")
+
+
+async def test_a_screen_changes_its_codec_when_somebody_comes_who_takes_no_vp9(
+    demo: Demo, in_chromium: MakeChromiumPerson
+) -> None:
+    manager = await in_chromium("case manager", viewport=DESK)
+    psychologist = await in_chromium("psychologist", viewport=DESK)
+    client = await in_chromium("client", viewport=PHONE)
+    await client.raw.context.add_init_script(WITHOUT_VP9)
+    await sign_in(manager, demo, "case_manager")
+    await sign_in(psychologist, demo, "psychologist")
+    meeting = await plan(manager, demo)
+    await asyncio.gather(join(manager, meeting.url), join(psychologist, meeting.url))
+    await manager.click("button", "Screen")
+    screen = f"Screen of {demo.name('case_manager')}"
+    await sees(psychologist, picture(screen))
+    await psychologist.wait_for(f"(await {DECODED}).includes('video/VP9')")
+
+    await arrive(client, meeting.invitation)
+    await let_in(manager, demo.client)
+    await is_in(client)
+    await sees(client, picture(screen))
+    await sees(psychologist, picture(screen))
+    assert await client.evaluate(DECODED) == "video/VP8"
+    assert await manager.evaluate(f"!!{BANNER}")
+    # The one who can be shown it in VP9 gets what everybody gets.
+    await psychologist.wait_for(f"await {DECODED} === 'video/VP8'")
+    await manager.click("button", "Stop showing it")
+    await client.wait_for(f"!({tile(screen)})")

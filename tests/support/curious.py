@@ -5,12 +5,12 @@ from __future__ import annotations
 import base64
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from media import rtp
+from media import rtp, vp9
 from tests.support.eavesdrop import revealed, understood
 
 FIRST_LONG_KEY = 1 << 16
@@ -26,6 +26,7 @@ class Stream:
     peer: str
     transport: str
     kind: str
+    codec: str = "vp8"
     packets: dict[int, rtp.RtpPacket] = field(default_factory=dict)
 
     def add(self, packet: rtp.RtpPacket) -> None:
@@ -44,18 +45,20 @@ class Stream:
         in_order = sorted(self.packets.items())
         if self.kind == "audio":
             return [packet.payload for _, packet in in_order]
-        return list(_assembled(in_order))
+        return list(_assembled(in_order, vp9_payload if self.codec == "vp9" else vp8_payload))
 
     def decoded(self) -> int:
         """How many frames could be decoded to something that makes sense."""
-        return understood(self.kind, self.frames())
+        return understood(self.kind, self.frames(), self.codec)
 
 
-def _assembled(in_order: Iterable[tuple[int, rtp.RtpPacket]]) -> Iterator[bytes]:
+def _assembled(
+    in_order: Iterable[tuple[int, rtp.RtpPacket]], read: Callable[[bytes], tuple[bool, bytes]]
+) -> Iterator[bytes]:
     parts: list[bytes] = []
     before = -1
     for number, packet in in_order:
-        starts, part = vp8_payload(packet.payload)
+        starts, part = read(packet.payload)
         if starts:
             parts = [part]
         elif parts and number == before + 1:
@@ -78,6 +81,12 @@ def vp8_payload(payload: bytes) -> tuple[bool, bytes]:
             at += 2 if payload[at] & 0x80 else 1
         at += bool(flags & 0x40) + bool(flags & 0x30)
     return payload[0] & 0x1F == 0x10, payload[at:]
+
+
+def vp9_payload(payload: bytes) -> tuple[bool, bytes]:
+    """Whether a frame starts here, and its bytes without the descriptor (RFC 9628, section 4.2)."""
+    said = vp9.read_descriptor(payload, 0, len(payload))
+    return said.begins, payload[said.size :]
 
 
 @dataclass(frozen=True)
@@ -118,7 +127,8 @@ def _sorted(notes: list[dict[str, Any]], packets: list[tuple[str, rtp.RtpPacket]
         sent = _repaired(packet, repairs.get((transport, packet.ssrc)))
         note = media.get((transport, sent.payload_type)) if sent else None
         if sent and note:
-            stream = streams.setdefault((transport, sent.ssrc), Stream(note["peer"], transport, note["kind"]))
+            found = Stream(note["peer"], transport, note["kind"], note["codec"])
+            stream = streams.setdefault((transport, sent.ssrc), found)
             stream.add(sent)
     return list(streams.values())
 
@@ -157,7 +167,7 @@ def findings(streams: Iterable[Stream]) -> dict[tuple[str, str], Findings]:
     told: Counter[tuple[str, str]] = Counter()
     for stream, frames in _unsealed(streams):
         unsealed[stream.peer, stream.kind] += len(frames)
-        told[stream.peer, stream.kind] += revealed(stream.kind, frames)
+        told[stream.peer, stream.kind] += revealed(stream.kind, frames, stream.codec)
     return {each: Findings(seen[each], decoded[each], unsealed[each], told[each]) for each in seen}
 
 
@@ -167,8 +177,7 @@ def _unsealed(streams: Iterable[Stream]) -> Iterator[tuple[Stream, list[bytes]]]
     Whatever one sender seals with one key is numbered from 0; in each stream the numbers grow.
     """
     claims = [
-        (each, [(frame, sframe_header(frame[_clear(each.kind, frame) :])) for frame in each.frames()])
-        for each in streams
+        (each, [(frame, sframe_header(frame[_clear(each, frame) :])) for frame in each.frames()]) for each in streams
     ]
     sent: Counter[tuple[str, int]] = Counter()
     for stream, frames in claims:
@@ -184,8 +193,8 @@ def _unsealed(streams: Iterable[Stream]) -> Iterator[tuple[Stream, list[bytes]]]
         yield stream, unsealed
 
 
-def _clear(kind: str, frame: bytes) -> int:
-    if kind == "audio":
+def _clear(stream: Stream, frame: bytes) -> int:
+    if stream.kind == "audio" or stream.codec == "vp9":
         return 0
     return 1 if frame[0] & 1 else 10
 

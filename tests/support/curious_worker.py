@@ -40,6 +40,7 @@ class CuriousRouter(Router):
                     "peer": peer,
                     "transport": transport,
                     "kind": kind,
+                    "codec": incoming.codec,
                     "payload_type": incoming.payload_type,
                     "rtx_payload_type": incoming.rtx_payload_type,
                     "ssrc": encoding.ssrc,

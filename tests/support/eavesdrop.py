@@ -35,23 +35,23 @@ _HALF = 64
 _SWING = [cmath.exp(-1j * math.pi * turn / _HALF) for turn in range(_HALF)]
 
 
-def understood(kind: str, frames: Sequence[bytes]) -> int:
+def understood(kind: str, frames: Sequence[bytes], codec: str = "vp8") -> int:
     """How many of these frames in a row decode, and make sense together with their neighbours."""
-    return _made_of(kind, frames)[0]
+    return _made_of(kind, frames, codec)[0]
 
 
-def revealed(kind: str, frames: Sequence[bytes]) -> int:
+def revealed(kind: str, frames: Sequence[bytes], codec: str = "vp8") -> int:
     """How many of those that are understood show or say anything: black and silence tell nothing of anybody."""
-    return _made_of(kind, frames)[1]
+    return _made_of(kind, frames, codec)[1]
 
 
-def _made_of(kind: str, frames: Sequence[bytes]) -> tuple[int, int]:
+def _made_of(kind: str, frames: Sequence[bytes], codec: str) -> tuple[int, int]:
     if kind == "audio":
         sounds = list(_heard(frames))
         within = _within([_is_sound(sound) for sound in sounds], PHRASE, PHRASE_CLEAR)
         clear = [sound for at in within if (sound := sounds[at]) is not None]
         return len(clear), sum(_loudness(_samples(sound)) >= SILENCE for sound in clear)
-    pictures = list(_watched(frames))
+    pictures = list(_watched(frames, codec))
     within = _within([_is_picture(picture) for picture in pictures], SCENE, SCENE)
     return len(within), sum(_brightness(picture) > BLACK for at in within if (picture := pictures[at]) is not None)
 
@@ -74,8 +74,8 @@ def _heard(frames: Sequence[bytes]) -> Iterator[AudioFrame | None]:
         yield decoded[0] if len(decoded) == 1 and decoded[0].samples == OPUS_SAMPLES else None
 
 
-def _watched(frames: Sequence[bytes]) -> Iterator[VideoFrame | None]:
-    decoder = av.CodecContext.create("vp8", "r")
+def _watched(frames: Sequence[bytes], codec: str) -> Iterator[VideoFrame | None]:
+    decoder = av.CodecContext.create(codec, "r")
     decoder.thread_count = 1  # or pictures would come some frames later
     for frame in frames:
         try:

@@ -11,7 +11,7 @@ import pytest
 from media import rtp
 from tests.support.curious import FIRST_LONG_KEY, Findings, Tap, findings, sframe_header, vp8_payload
 
-NOTE = {"peer": "somebody", "transport": "t", "kind": "video", "payload_type": 96, "ssrc": 5}
+NOTE = {"peer": "somebody", "transport": "t", "kind": "video", "codec": "vp8", "payload_type": 96, "ssrc": 5}
 REPAIR = {"rtx_payload_type": 97, "rtx_ssrc": 6}
 DELTA = b"\x01"
 

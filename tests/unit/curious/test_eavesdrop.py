@@ -54,9 +54,9 @@ def silence(_at: int) -> float:
     return 0.0
 
 
-def filmed(frames: int = FRAMES, *, ground: int = 60, square: int = 220) -> list[bytes]:
-    """A bright square that wanders over a dark ground, in VP8."""
-    encoder = av.CodecContext.create("libvpx", "w")
+def filmed(frames: int = FRAMES, *, ground: int = 60, square: int = 220, coder: str = "libvpx") -> list[bytes]:
+    """A bright square that wanders over a dark ground, in VP8 or another coder's."""
+    encoder = av.CodecContext.create(coder, "w")
     encoder.width, encoder.height, encoder.pix_fmt = 320, 180, "yuv420p"
     encoder.time_base, encoder.bit_rate = Fraction(1, 30), 400_000
     encoder.options = {"deadline": "realtime", "cpu-used": "8", "lag-in-frames": "0"}
@@ -102,6 +102,12 @@ def test_it_sees_a_film() -> None:
 def test_it_sees_nothing_in_a_scrambled_film_with_the_bytes_that_packetisers_need() -> None:
     frames = filmed()
     assert understood("video", [scrambled(frame, 1 if frame[0] & 1 else 10) for frame in frames]) == 0
+
+
+def test_it_sees_a_film_in_vp9_and_nothing_of_it_when_it_is_sealed_whole() -> None:
+    frames = filmed(coder="libvpx-vp9")
+    assert understood("video", frames, "vp9") == FRAMES
+    assert understood("video", [scrambled(frame, 0) for frame in frames], "vp9") == 0
 
 
 def test_it_sees_three_pictures_that_slip_out_at_the_beginning() -> None:
