@@ -90,6 +90,7 @@ class Repair:
                 self._out(consumer.transport, True, rtcp.build_sender_report(told, producer.cname))
 
     def _retransmit(self, link: Link, nack: rtcp.Nack, now: float) -> None:
+        link.asked += len(nack.lost)
         consumer = link.by_outgoing_ssrc.get(nack.media_ssrc)
         if consumer is None or consumer.layer is None:
             return

@@ -18,6 +18,11 @@ HOLD_AFTER = 3.0
 LOSS_COUNTS = 3.0
 """Seconds for which reported loss bears an estimate out. A browser that is short of time estimates as low as one on a
 weak line, but loses nothing; a line that is too weak does lose."""
+MUCH_ASKED = 10
+"""Packets that a receiver asks for again within ``INTERVAL``: by chance so many are lost on no line that carries a
+call, and it is known a second before the receiver's next report."""
+OVERLOAD = 1.3
+"""How many times what is believed must be being sent for a larger layer to end before the smaller one has begun."""
 RISE_AFTER = 1.0
 """Seconds between two steps up of one consumer, so that the estimate can answer to the first."""
 
@@ -56,15 +61,22 @@ class Steering:
         course.looked_at = now
         wishes = [_wish(consumer, now) for consumer in link.consumers.values() if consumer.wanted]
         course.share = allocate(course.belief.bps, wishes, sight=link.sight)
+        losing = now - link.lossy_at <= LOSS_COUNTS
+        overloaded = losing and _rate(link) > OVERLOAD * course.belief.bps
         for consumer in link.consumers.values():
             if consumer.wanted:
                 self._apply(consumer, course.share.places.get(consumer.id), now)
+            if overloaded and not (link.sight and consumer.rank <= Rank.SPEAKER):
+                consumer.let_go()
 
     def tick(self, link: Link, seconds: float, now: float) -> list[Consumer]:
         """Look again when it is time; return the consumers on whose RTX streams padding is to be sent as a probe."""
         course = self._courses.setdefault(link.transport, _Course())
-        sent = sum(each.layer.rate_bps for each in link.consumers.values() if each.layer is not None)
+        sent = _rate(link)
         if now - course.looked_at >= INTERVAL:
+            if link.asked >= MUCH_ASKED:
+                link.lossy_at = now
+            link.asked = 0
             course.belief.sent(sent + course.padding_bps, now)
             self.look(link, now)
         if course.share is None:
@@ -119,6 +131,11 @@ class Steering:
             consumer.held = True
             self._held(consumer)
         return None
+
+
+def _rate(link: Link) -> float:
+    """Return what is being sent to a link, without repair."""
+    return sum(each.layer.rate_bps for each in link.consumers.values() if each.layer is not None)
 
 
 def smaller(consumer: Consumer, now: float) -> bool:

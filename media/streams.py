@@ -130,6 +130,11 @@ class Consumer:
         layer.waiting.append(self)
         layer.want_key_frame()
 
+    def let_go(self) -> None:
+        """Get nothing of a larger layer while waiting for a smaller one: it would only push others off the line."""
+        if self.layer is not None and self.target is not None and self.target.place < self.layer.place:
+            self._end()
+
     def stop(self) -> None:
         """Get nothing from now on."""
         self._forget_target()
@@ -199,6 +204,8 @@ class Link:
     """Whether whoever receives here signs or reads lips."""
     lossy_at: float = float("-inf")
     """When its receiver last reported that much was lost, in the router's seconds."""
+    asked: int = 0
+    """Packets that its receiver has asked for again since the last look."""
 
     def take_mid(self) -> str:
         """Return a mid that this transport never had before."""

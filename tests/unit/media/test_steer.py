@@ -6,7 +6,7 @@ from typing import Any
 
 from media import ortc, rtcp, rtp
 from media.router import Router
-from media.steer import HOLD_AFTER
+from media.steer import HOLD_AFTER, MUCH_ASKED
 from tests.support.forwarded import Apart
 from tests.support.simulcast import parameters, sources
 
@@ -34,6 +34,8 @@ class Network:
         self.drops = True
         """Whether what does not fit is lost; a browser that is short of time estimates low and loses nothing."""
         self.estimate_bps = 200_000.0
+        self.keys_every_s: float | None = None
+        """Key frames at times of the publisher's own, however often it is asked; None: when it is asked."""
         self.router.open_link("up", "ann", "send")
         self.router.open_link("down", "bob", "recv")
         self.camera = self.router.create_producer("ann", "up", "video", "camera", parameters(), paused=False)
@@ -60,6 +62,8 @@ class Network:
             layers = self.router._producers[self.camera].layers
             for source in self.sources:
                 key = layers[source.place].key_frame_asked_at > self.now - 0.2
+                if self.keys_every_s is not None:
+                    key = self.frames % round(30 * self.keys_every_s) == 0
                 body = bytes(BODIES[source.place])
                 for packet in source.frame(self.frames, key=key, packets=PACKETS[source.place], body=body):
                     sent += self._size("up", packet)
@@ -226,3 +230,39 @@ def test_a_peer_that_is_not_there_has_a_line_of_which_nothing_is_known() -> None
         *("path", "lost_up_permille", "lost_down_permille", "round_trip_ms", "available_down_kbps")
     }
     assert not any(value for value in said.values())
+
+
+def test_on_a_line_that_breaks_down_a_large_picture_ends_before_the_small_one_has_begun() -> None:
+    network = Network()
+    network.run(35)
+    assert network.layers[-1] == 2
+    network.keys_every_s = 60
+    network.capacity_bps = 300_000
+    before = network.sounds
+    network.run(4)
+    assert network.layers[-3:] == [None, None, None]  # nobody is kept waiting by what the line cannot carry
+    assert network.sounds == before + 4 * 30
+    assert network.notices == []
+    network.keys_every_s = None
+    network.run(2)
+    assert network.layers[-1] == 0
+
+
+def test_an_estimate_alone_does_not_end_a_picture_before_its_time() -> None:
+    network = Network()
+    network.run(35)
+    network.keys_every_s, network.drops = 60, False
+    network.capacity_bps = 300_000
+    network.run(4)
+    assert network.layers[-1] == 2
+
+
+def test_many_packets_asked_for_again_are_a_line_that_loses() -> None:
+    network = Network()
+    network.run(35)
+    network.keys_every_s, network.drops = 60, False
+    network.capacity_bps = 300_000
+    ssrc = network.router._consumers[network.consumers[network.camera]].ssrc
+    network.router.on_rtcp("down", rtcp.build_nack(1, ssrc, list(range(MUCH_ASKED))), network.now)
+    network.run(2)
+    assert network.layers[-1] is None
