@@ -53,8 +53,9 @@ test: setup system ## Run every test, the browsers included (as root it installs
 	$(call step,every test)
 	@$(BIN)/pytest
 
-ON_POSTGRESQL := tests/unit/consent/test_keys.py tests/unit/cases tests/flows/test_cases.py tests/flows/test_access_list.py \
-  tests/flows/test_erasure.py tests/flows/test_key_keeping.py tests/flows/test_purge.py
+ON_POSTGRESQL := tests/unit/consent tests/unit/consents tests/unit/cases tests/unit/sessions tests/flows/test_cases.py \
+  tests/flows/test_access_list.py tests/flows/test_big_case.py tests/flows/test_erasure.py tests/flows/test_evidence_pages.py \
+  tests/flows/test_inspection.py tests/flows/test_key_keeping.py tests/flows/test_purge.py tests/flows/test_sampling_erased.py
 
 test-postgresql: setup ## Run the tests of cases, keys and erasure on a PostgreSQL server of their own (as root it installs one).
 	@.ci/system postgresql

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
-from sqlalchemy import event, select, text
+from sqlalchemy import Select, event, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Session
@@ -36,6 +36,14 @@ class LedgerBroken(Exception):
     def __init__(self, sequence: int) -> None:
         super().__init__(f"entry {sequence} of the ledger is not what was written")
         self.sequence = sequence
+
+
+class TooMany(Exception):
+    """There are more entries than whoever asked can hold at once; ``most`` is how many that is."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__(f"more than {most} entries")
+        self.most = most
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,17 +194,39 @@ async def entries(
     *,
     session_id: str | None = None,
     tags: Collection[Tag] | None = None,
+    at_most: int | None = None,
 ) -> list[Entry]:
     """The entries of an open case (or, with the organisation's key, those of no case), in their order.
 
-    Raises LedgerBroken when one of them is not what was written.
+    Raises LedgerBroken when one of them is not what was written, and TooMany when there are more than ``at_most``.
     """
-    wanted = select(LedgerEntry).where(LedgerEntry.case_id == getattr(key, "case_id", None))
+    wanted = _of(key, tags).order_by(LedgerEntry.sequence)
     if session_id is not None:
         wanted = wanted.where(LedgerEntry.session_id == session_id)
-    if tags is not None:
-        wanted = wanted.where(LedgerEntry.tag.in_([tag.value for tag in tags]))
-    return open_rows(await session.scalars(wanted.order_by(LedgerEntry.sequence)), key.data)
+    if at_most is None:
+        return open_rows(await session.scalars(wanted), key.data)
+    found = (await session.scalars(wanted.limit(at_most + 1))).all()
+    if len(found) > at_most:
+        raise TooMany(at_most)
+    return open_rows(found, key.data)
+
+
+async def latest(
+    session: AsyncSession, key: OpenKey, *, tags: Collection[Tag], most: int, before: int | None = None
+) -> list[Entry]:
+    """The last entries of these tags, the newest first; ``before`` is the sequence behind which they stand.
+
+    Raises LedgerBroken.
+    """
+    wanted = _of(key, tags)
+    if before is not None:
+        wanted = wanted.where(LedgerEntry.sequence < before)
+    return open_rows(await session.scalars(wanted.order_by(LedgerEntry.sequence.desc()).limit(most)), key.data)
+
+
+def _of(key: OpenKey, tags: Collection[Tag] | None) -> Select[LedgerEntry]:
+    wanted = select(LedgerEntry).where(LedgerEntry.case_id == getattr(key, "case_id", None))
+    return wanted if tags is None else wanted.where(LedgerEntry.tag.in_([tag.value for tag in tags]))
 
 
 def open_rows(rows: Iterable[LedgerEntry], key: DataKey) -> list[Entry]:

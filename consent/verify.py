@@ -16,7 +16,8 @@ from consent.evidence import EvidenceError, Header, Kind, Line, origin_of
 from consent.leaf import Leaf
 from consent.merkle import CompactRange, MerkleError, verify_consistency, verify_inclusion
 
-MOST_FINDINGS = 500
+MOST_FINDINGS, MOST_SUSPECTS = 500, 100
+"""What is remembered of a file in which everything is wrong."""
 
 
 class Wrong(StrEnum):
@@ -192,7 +193,7 @@ class _Part:
     def take(self, number: int, line: Line) -> None:
         """The next entry of the file."""
         leaf, report = line.leaf, self.report
-        if leaf.hash() != line.hash:
+        if leaf.hash() != line.hash and len(self._suspects) < MOST_SUSPECTS:
             self._suspects.append((number, line))
         if line.content is None:
             report.add(Wrong.EDITED, "what was sealed with the entry does not open", leaf.sequence, number)
@@ -219,8 +220,8 @@ class _Part:
     def finish(self) -> None:
         """After the last entry: entries that were edited in the same way as others have changed places with them."""
         stored = {line.hash for _, line in self._suspects}
-        for number, line in self._suspects[:100]:
-            for _, other in self._suspects[:100]:
+        for number, line in self._suspects:
+            for _, other in self._suspects:
                 elsewhere = replace(line.leaf, sequence=other.leaf.sequence)
                 if other is not line and elsewhere.hash() in stored:
                     text = f"entries {line.leaf.sequence} and {other.leaf.sequence} have changed places"

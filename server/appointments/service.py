@@ -241,6 +241,29 @@ async def of_case(session: AsyncSession, case_id: str) -> Sequence[Appointment]:
     ).all()
 
 
+async def around(session: AsyncSession, case_id: str, now: datetime, most: int) -> tuple[Sequence[Appointment], bool]:
+    """The next appointments of a case and the last ones, at most so many of each, earliest first; and whether that is
+    not all of them.
+    """
+    line = now - timedelta(days=1)  # what runs now is among the next ones
+    theirs = select(Appointment).where(Appointment.case_id == case_id)
+    ahead = theirs.where(Appointment.starts_at >= line).order_by(Appointment.starts_at, Appointment.id)
+    been = theirs.where(Appointment.starts_at < line).order_by(Appointment.starts_at.desc(), Appointment.id)
+    nearest = (await session.scalars(ahead.limit(most + 1))).all()
+    last = (await session.scalars(been.limit(most + 1))).all()
+    return [*reversed(last[:most]), *nearest[:most]], len(nearest) > most or len(last) > most
+
+
+async def lies_ahead(session: AsyncSession, case_id: str, now: datetime) -> bool:
+    """Whether people still count on an appointment of this case."""
+    planned = select(Appointment).where(
+        Appointment.case_id == case_id,
+        Appointment.status == Status.PLANNED.value,
+        Appointment.starts_at >= now - timedelta(days=2),
+    )
+    return any(each.is_ahead(now) for each in await session.scalars(planned))
+
+
 async def of_person(session: AsyncSession, doer: Doer, since: datetime) -> Sequence[tuple[Appointment, Case]]:
     """A worker's appointments: those they are invited to, and those of cases which they may read as their team."""
     seated = select(Seat.appointment_id).where(Seat.account_id == doer.id, Seat.revoked_at.is_(None))

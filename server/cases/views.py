@@ -40,6 +40,8 @@ PURPOSES: Mapping[Action, Purpose] = {
     Action.SET_RETENTION: Purpose.READ,
 }
 """What a page opens a case for, by what it lets people do."""
+ON_A_PAGE = 50
+"""Appointments ahead, sessions that were, and contacts: at most so many of each on the page of a case."""
 ON_THE_CASE = (
     *(Action.CHANGE_CASE, Action.MANAGE_TEAM, Action.PLAN_APPOINTMENT),
     *(Action.READ_RECORD, Action.READ_ACCESS_LIST, Action.EXPORT_RECORD, Action.ASK_ERASURE),
@@ -173,10 +175,10 @@ async def show_case(request: web.Request) -> web.Response:
         case, signed_in = await case_of(request, session, Action.READ_CASE)
         team = await service.team(session, case.id)
         clients = await service.clients(session, case.id)
-        of_case = await appointments.of_case(session, case.id)
+        of_case, more = await appointments.around(session, case.id, now, ON_A_PAGE)
         lines = await board.lines(session, rooms(request), signed_in, [(each, case) for each in of_case], now)
         may = {action.value: await allowed(request, session, action, case.id) for action in ON_THE_CASE}
-        reported = await contacts.of_case(session, case.id)
+        reported, more_reported = await contacts.of_case(session, case.id, ON_A_PAGE)
     return render(
         request,
         "cases/case.html",
@@ -187,6 +189,7 @@ async def show_case(request: web.Request) -> web.Response:
         ahead=[line for line in lines if not line.past],
         past=[line for line in reversed(lines) if line.past],
         contacts=reported,
+        more=more or more_reported,
         ways=session_words.WAYS,
         may=may,
         done=done(request, DONE),
@@ -294,7 +297,7 @@ async def close_case(request: web.Request) -> web.Response:
     now = datetime.now(UTC)
     async with database(request).write() as session:
         case, signed_in = await case_of(request, session, Action.CHANGE_CASE)
-        if any(each.is_ahead(now) for each in await appointments.of_case(session, case.id)):
+        if await appointments.lies_ahead(session, case.id, now):
             raise Problem("still_planned", REFUSED["still_planned"], status=409)
         try:
             await service.close(session, signed_in, case)

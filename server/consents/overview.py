@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from consent.gate import Answer
@@ -14,6 +14,8 @@ from consent.keys import CaseKey
 from server.accounts.tables import Account
 from server.cases.tables import CaseClient
 from server.consents.tables import NEWEST_FIRST, ConsentRow
+
+HISTORY = 200
 
 
 @dataclass(frozen=True)
@@ -39,29 +41,30 @@ class Overview:
     current: Sequence[Line]
     """The last answer about each purpose and person."""
     history: Sequence[Line]
+    """The last ``HISTORY`` answers."""
+    older: bool
+    """Whether there are more than these."""
     to_confirm: Sequence[Line]
     """What staff wrote down and the person has not confirmed yet."""
 
 
-async def rows_of(session: AsyncSession, client_id: str) -> Sequence[ConsentRow]:
-    """All decisions about one client, newest first."""
-    chosen = select(ConsentRow).where(ConsentRow.client_id == client_id)
-    return (await session.scalars(chosen.order_by(*NEWEST_FIRST))).all()
-
-
 async def of_client(session: AsyncSession, key: CaseKey, client: CaseClient, now: datetime) -> Overview:
     """What one client has answered, and what of it holds."""
-    rows = await rows_of(session, client.id)
-    key.unlock(list(rows))
-    lines = [line(row, now) for row in rows]
-    newest: dict[tuple[str, str | None, str], Line] = {}
-    for each in lines:
-        newest.setdefault((each.row.purpose, each.row.about_key, each.row.by), each)
+    theirs = select(ConsentRow).where(ConsentRow.client_id == client.id).order_by(*NEWEST_FIRST)
+    rows = (await session.scalars(theirs.limit(HISTORY + 1))).all()
+    among = (ConsentRow.purpose, ConsentRow.about_key, ConsentRow.by)
+    place = func.row_number().over(partition_by=among, order_by=NEWEST_FIRST)
+    ranked = select(ConsentRow.id, place.label("place")).where(ConsentRow.client_id == client.id).subquery()
+    last = select(ranked.c.id).where(ranked.c.place == 1)
+    newest = (await session.scalars(theirs.where(ConsentRow.id.in_(last)).limit(HISTORY))).all()
+    key.unlock(list(rows), list(newest))
+    current = [line(row, now) for row in newest]
     return Overview(
         client=client,
-        current=list(newest.values()),
-        history=lines,
-        to_confirm=[each for each in newest.values() if each.row.entered_by and each.row.confirmed_at is None],
+        current=current,
+        history=[line(row, now) for row in rows[:HISTORY]],
+        older=len(rows) > HISTORY,
+        to_confirm=[each for each in current if each.row.entered_by and each.row.confirmed_at is None],
     )
 
 

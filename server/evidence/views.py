@@ -17,6 +17,7 @@ from consent.tiles import Tile
 from consent.tree import TreeIncomplete, newest, size_of
 from server.evidence.copying import read_tile
 from server.evidence.job import LEDGER_JOB, LedgerJob
+from server.evidence.sending import send_lines
 from server.evidence.words import WRONG
 from server.http.context import SETTINGS, database
 from server.http.errors import Forbidden, NotFound, Problem
@@ -25,7 +26,6 @@ from server.http.render import render
 from server.i18n import N_
 from server.supervision.access import enter
 
-JSON_LINES = "application/jsonl"
 FOR_GOOD = "private, max-age=31536000, immutable"
 
 
@@ -159,28 +159,7 @@ def _require_token(request: web.Request) -> None:
 
 
 async def _sent(request: web.Request, lines: AsyncIterator[str], name: str) -> web.StreamResponse:
-    """Lines as a file to keep; a million of them are never in memory at once."""
-    response: web.StreamResponse | None = None
-    gathered: list[str] = []
     try:
-        async for line in lines:
-            gathered.append(line)
-            if len(gathered) >= 500:
-                response = await _flush(request, response, gathered, name)
+        return await send_lines(request, lines, name)
     except export.NothingSigned:
         raise NothingYet from None
-    response = await _flush(request, response, gathered, name)
-    await response.write_eof()
-    return response
-
-
-async def _flush(
-    request: web.Request, response: web.StreamResponse | None, gathered: list[str], name: str
-) -> web.StreamResponse:
-    if response is None:
-        headers = {"Content-Type": JSON_LINES, "Content-Disposition": f'attachment; filename="{name}"'}
-        response = web.StreamResponse(headers=headers)
-        await response.prepare(request)
-    await response.write("".join(gathered).encode())
-    gathered.clear()
-    return response

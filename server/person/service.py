@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
@@ -26,13 +25,14 @@ from server.consents import ending, entry, other_ways, overview, texts
 from server.consents.overview import Overview
 from server.consents.service import VALID_FOR, ConsentError, Given, Proof, checked_signature
 from server.consents.tables import ConsentRow
-from server.consents.writing import Said, about_of, take_back, write
+from server.consents.writing import Said, about_of, last_row, take_back, write
 from server.person.tables import PersonPage
 
 LINK_PURPOSE = "person-page"
 """What ``Secrets.derive`` is asked for; the token is made like that of an invitation, with this other key."""
 PIN_DIGITS = 6
 MAX_FAILURES = 5
+MOST_READINGS = 2_000
 LOCKED = timedelta(minutes=30)
 
 Code = Literal[
@@ -229,15 +229,18 @@ def count_wrong_pin(session: AsyncSession, opened: Opened, now: datetime) -> Non
     append(session, Tag.PERSON_PIN_REFUSED, actor=opened.actor, at=now, case_id=opened.case.id)
 
 
-async def readers(session: AsyncSession, opened: Opened) -> list[Reading]:
-    """Who has opened the case, newest first, once the PIN was right; without the person's own and the server's."""
+async def readers(session: AsyncSession, opened: Opened) -> tuple[list[Reading], bool]:
+    """Who has opened the case, newest first, once the PIN was right; without the person's own and the server's.
+
+    The second is whether there may be older ones than the last ``MOST_READINGS`` that were looked through.
+    """
     opened.page.pin_failures, opened.page.pin_locked_until = 0, None
-    found = await ledger.entries(session, opened.key, tags=[Tag.CASE_READ])
+    found = await ledger.latest(session, opened.key, tags=[Tag.CASE_READ], most=MOST_READINGS)
     strangers = [each for each in found if each.actor not in {ledger.SYSTEM, opened.actor}]
     return [
         Reading(each.at, each.details.get("by") or "", each.details.get("role"), each.details["purpose"])
-        for each in reversed(strangers)
-    ]
+        for each in strangers
+    ], len(found) == MOST_READINGS
 
 
 async def _page(session: AsyncSession, link_key: bytes, token: str) -> PersonPage:
@@ -273,9 +276,7 @@ async def _own(session: AsyncSession, opened: Opened, record_id: str) -> Consent
 async def _last(session: AsyncSession, opened: Opened, record_id: str) -> ConsentRow:
     """The newest answer about the same thing as this record; an old page in another tab changes nothing else."""
     row = await _own(session, opened, record_id)
-    rows: Sequence[ConsentRow] = await overview.rows_of(session, opened.client.id)
-    same = (each for each in rows if (each.purpose, each.about_key, each.by) == (row.purpose, row.about_key, row.by))
-    return next(same)
+    return await last_row(session, row.client_id, Agreed(row.purpose), row.about_key, row.by) or row
 
 
 # --- what staff do

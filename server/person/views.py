@@ -148,7 +148,7 @@ async def _readers(request: web.Request, asked: Asked, now: datetime) -> dict[st
         opened = await _enter(request, session, asked, now)
         service.pin_hash_of(opened, now)
         if right:
-            found = await service.readers(session, opened)
+            found, more = await service.readers(session, opened)
         else:
             service.count_wrong_pin(session, opened, now)
     if not right:
@@ -163,7 +163,8 @@ async def _readers(request: web.Request, asked: Asked, now: datetime) -> dict[st
                 "why": _(WHY[each.purpose]) if each.purpose in WHY else each.purpose,
             }
             for each in found
-        ]
+        ],
+        "more": more,
     }
 
 

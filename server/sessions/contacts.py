@@ -98,10 +98,8 @@ async def enter(
     return contact
 
 
-async def of_case(session: AsyncSession, case_id: str) -> Sequence[Contact]:
-    """The contacts of a case, the latest first."""
-    return (
-        await session.scalars(
-            select(Contact).where(Contact.case_id == case_id).order_by(Contact.happened_at.desc(), Contact.id)
-        )
-    ).all()
+async def of_case(session: AsyncSession, case_id: str, most: int) -> tuple[Sequence[Contact], bool]:
+    """The last contacts of a case, the latest first; and whether there are more."""
+    theirs = select(Contact).where(Contact.case_id == case_id).order_by(Contact.happened_at.desc(), Contact.id)
+    found = (await session.scalars(theirs.limit(most + 1))).all()
+    return found[:most], len(found) > most

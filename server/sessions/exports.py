@@ -13,6 +13,7 @@ from consent.export import NothingSigned
 from consent.keys import Purpose
 from consent.policy import Action
 from server.evidence.job import LEDGER_JOB
+from server.evidence.sending import send_lines
 from server.http.context import database, settings
 from server.http.errors import Problem
 from server.i18n import N_
@@ -30,7 +31,7 @@ def routes() -> list[web.RouteDef]:
     ]
 
 
-async def with_proof(request: web.Request) -> web.Response:
+async def with_proof(request: web.Request) -> web.StreamResponse:
     """GET /sessions/{session_id}/proof: every entry of the session, opened, with what proves it; one JSON a line.
 
     A checkpoint is made first, so that this very export is in it.
@@ -44,11 +45,10 @@ async def with_proof(request: web.Request) -> web.Response:
     async with database(request).read() as session:
         try:
             parts = export.part(session, opened.entrance.key, signer.verifier, now, session_id=opened.id)
-            lines = [line async for line in parts]
+            return await send_lines(request, parts, f"session-{opened.id}.jsonl")
         except NothingSigned as error:
             text = N_("The record cannot be proven right now: the ledger is not signed. Tell the administrator.")
             raise Problem("nothing_signed", text, status=503) from error
-    return _file("".join(lines), "application/jsonl", f"session-{opened.id}.jsonl")
 
 
 async def as_fhir(request: web.Request) -> web.Response:

@@ -17,12 +17,24 @@ from consent.policy import Action
 from server.accounts.tables import Account
 from server.appointments.tables import Appointment
 from server.cases.tables import Case
-from server.http.errors import NotFound
+from server.http.errors import NotFound, Problem
 from server.http.guard import account
+from server.i18n import N_
 from server.sessions import notes
 from server.sessions.record import Fact, Phase, SessionRecord, build
 from server.sessions.tables import Contact, SessionNote
 from server.supervision.access import Entrance, enter
+
+MOST_ENTRIES = 10_000
+"""Of one session, for a page; an hour with four people comes to a hundred or two."""
+
+
+class TooLong(Problem):
+    """The record of a session has more entries than a page can show."""
+
+    status = 409
+    code = "record_too_long"
+    text = N_("This record has too many entries for a page. Take it away with proof: the file holds all of them.")
 
 
 @dataclass(frozen=True)
@@ -98,8 +110,11 @@ async def of_case(session: AsyncSession, session_id: str, case: Case, entrance: 
 
 
 async def read(session: AsyncSession, opened: Opened, now: datetime) -> Whole:
-    """Everything about an open session. Raises LedgerBroken."""
-    entries = await ledger.entries(session, opened.entrance.key, session_id=opened.id)
+    """Everything about an open session. Raises LedgerBroken, and TooLong."""
+    try:
+        entries = await ledger.entries(session, opened.entrance.key, session_id=opened.id, at_most=MOST_ENTRIES)
+    except ledger.TooMany:
+        raise TooLong from None
     facts = [Fact(entry.at, entry.tag, entry.actor, entry.details) for entry in entries]
     written = await notes.versions(session, opened.id)
     return Whole(

@@ -37,6 +37,8 @@ class Wanted:
     role: str | None = None
     way: str | None = None
     unusual: Unusual | None = None
+    case: str | None = None
+    """A case id: its sessions alone, as far as the reader may see them."""
     after: Place | None = None
 
     @property
@@ -165,6 +167,8 @@ async def _matching(session: AsyncSession, doer: Doer, wanted: Wanted, now: date
         query = query.where(exists().where(*same))
     if wanted.since is not None:
         query = query.where(start >= wanted.since)
+    if wanted.case is not None:
+        query = query.where(SessionSummary.case_id == wanted.case)
     match reach(doer.role, Action.READ_RECORD):
         case Reach.EVERYWHERE:
             pass

@@ -30,6 +30,8 @@ from server.sessions.tables import SessionFacet, SessionSummary, SummaryProgress
 log = logging.getLogger(__name__)
 
 WINDOW = 2_000
+MOST_ENTRIES = 10_000
+"""A session that goes on beyond so many keeps the summary that it had."""
 """How many entries are looked at in one transaction, so that others get their turn."""
 DUE_AT_ONCE = 200
 VIDEO = "video"
@@ -104,8 +106,8 @@ async def _due(session: AsyncSession, now: datetime) -> set[tuple[str, str]]:
 async def _renew(session: AsyncSession, session_id: str, case_id: str, now: datetime) -> None:
     try:
         key = await keys.open_case(session, keys.SYSTEM, case_id, keys.Purpose.SYSTEM)
-        entries = await ledger.entries(session, key, session_id=session_id)
-    except (keys.CaseErased, ledger.LedgerBroken) as error:
+        entries = await ledger.entries(session, key, session_id=session_id, at_most=MOST_ENTRIES)
+    except (keys.CaseErased, ledger.LedgerBroken, ledger.TooMany) as error:
         # What was known stays; that an entry is not what was written is for `poruch verify` to prove.
         log.warning("a session could not be summarised: %s", type(error).__name__)
         known = await session.get(SessionSummary, session_id)

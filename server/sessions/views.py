@@ -27,6 +27,8 @@ from server.sessions.record import Moment, Outcome
 from server.sessions.unusual import Unusual
 from server.supervision.access import enter
 
+MOST_DIGITS = 15
+"""Of an entry's place in an address."""
 PRINTED_IN = "uk"
 """The language of the printed page unless somebody chooses another: it goes into a Ukrainian file."""
 ROLES = (Role.CASE_MANAGER, Role.SOCIAL_WORKER, Role.PSYCHOLOGIST, Role.LAWYER, Role.REHABILITATION, Role.INTERPRETER)
@@ -51,7 +53,17 @@ async def show(request: web.Request) -> web.Response:
     now, _ = datetime.now(UTC), translator(request)
     async with database(request).write() as session:
         opened = await opening.open_session(request, session)
-        whole = await opening.read(session, opened, now)
+        try:
+            whole = await opening.read(session, opened, now)
+        except opening.TooLong as error:
+            return render(
+                request,
+                "sessions/long.html",
+                status=error.status,
+                nav=nav_of(opened.entrance.signed_in),
+                opened=opened,
+                may=_may(opened),
+            )
         told = request.query.get("done", "")
         return render(
             request,
@@ -135,7 +147,7 @@ async def list_sessions(request: web.Request) -> web.Response:
         people = await search.workers(session)
         asked = _wanted(request, signed_in.zone, {person.id for person in people})
         results = await search.search(session, signed_in, asked, now)
-    fields = ("from", "to", "worker", "role", "way", "unusual")
+    fields = ("from", "to", "worker", "role", "way", "unusual", "case")
     chosen = {name: request.query.get(name, "")[:32] for name in fields}
     return render(
         request,
@@ -154,21 +166,25 @@ async def list_sessions(request: web.Request) -> web.Response:
 
 
 async def show_readers(request: web.Request) -> web.Response:
-    """GET /cases/{case_id}/readers: who has opened this case, for what; opening the list is itself on it."""
+    """GET /cases/{case_id}/readers?before=: who has opened this case, for what; opening the list is itself on it."""
     account(request)
+    asked = request.query.get("before", "")
+    before = int(asked) if asked.isascii() and asked.isdigit() and len(asked) <= MOST_DIGITS else None
     async with database(request).write() as session:
         case = await session.get(Case, request.match_info["case_id"])
         if case is None:
             raise NotFound
         entrance = await enter(request, session, Action.READ_ACCESS_LIST, case.id, Purpose.RECORD)
     async with database(request).read() as session:  # after the commit, so that this very reading is on the list
-        found = await readers.of_case(session, entrance.key)
+        found = await readers.of_case(session, entrance.key, most=readers.PAGE, before=before)
     return render(
         request,
         "sessions/readers.html",
         nav="cases",
         case=case,
-        readings=found,
+        readings=found.shown,
+        next=found.next,
+        further=before is not None,
         purposes=words.READ_FOR,
         may_read=entrance.may(Action.READ_CASE) and entrance.grant is None,
     )
@@ -185,6 +201,7 @@ def _wanted(request: web.Request, zone: ZoneInfo, workers: set[str]) -> search.W
         role=role if role in set(ROLES) else None,
         way=way if way in words.WAYS else None,
         unusual=Unusual(mark) if mark in set(Unusual) else None,
+        case=query.get("case") or None,
         after=paging.wanted(request),
     )
 

@@ -29,6 +29,7 @@ from server.sessions.tables import SessionSummary
 from server.supervision import grants, words
 from server.supervision.access import Entrance, enter
 
+READINGS_IN_PACK = 1_000
 IN_PACK = 200
 """At most so many sessions in one pack; the latest of them."""
 
@@ -70,11 +71,14 @@ async def print_pack(request: web.Request) -> web.Response:
     async with database(request).write() as session:
         case, entrance = await _enter(request, session, Action.EXPORT_RECORD)
         contents = await _contents(session, case, entrance)
-        records = []
+        records: list[dict[str, Any]] = []
+        too_long: list[SessionSummary] = []
         for found in contents["sessions"]:
             opened = await opening.of_case(session, found.session_id, case, entrance)
-            whole = await opening.read(session, opened, now)
-            records.append(views.describe(request, whole, now))
+            try:
+                records.append(views.describe(request, await opening.read(session, opened, now), now))
+            except opening.TooLong:
+                too_long.append(found)
         ledger.append(
             session,
             Tag.RECORD_EXPORTED,
@@ -83,14 +87,16 @@ async def print_pack(request: web.Request) -> web.Response:
             case_id=case.id,
             details={"form": "pack", "by": entrance.signed_in.name, "role": entrance.signed_in.role.value},
         )
-        readings = await readers.of_case(session, entrance.key)
+        readings = await readers.of_case(session, entrance.key, most=READINGS_IN_PACK)
         return render(
             request,
             "supervision/pack.html",
             nav="named",
             neutral=True,
             records=records,
-            readings=readings,
+            too_long=too_long,
+            readings=readings.shown,
+            more_readings=readings.next is not None,
             read_for=session_words.READ_FOR,
             now=now,
             **contents,

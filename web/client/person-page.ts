@@ -36,6 +36,7 @@ class Page {
   readonly #content = h("div");
   #page: PersonPage | null = null;
   #readers: readonly Reading[] | null = null;
+  #olderReaders = false;
   /** Whether what was done last is written down later. */
   #late = false;
 
@@ -176,7 +177,13 @@ class Page {
         h("li", null, when(each.at, page), ": ", h("strong", null, each.name), each.role === "" ? "" : `, ${each.role}`, ", ", each.why),
       );
       const empty = h("p", { class: "govuk-body" }, t("Nobody has opened it yet."));
-      return h("section", { id: "readers" }, heading, lines.length === 0 ? empty : h("ul", { class: "govuk-list govuk-list--bullet" }, ...lines));
+      return h(
+        "section",
+        { id: "readers" },
+        heading,
+        lines.length === 0 ? empty : h("ul", { class: "govuk-list govuk-list--bullet" }, ...lines),
+        this.#olderReaders && h("p", { class: "govuk-body" }, t("These are the latest. Ask your case manager for the older ones.")),
+      );
     }
     if (!page.pin) {
       return h("section", { id: "readers" }, heading, h("p", { class: "govuk-body" }, t("For this you need a PIN. Ask your case manager for one when you meet.")));
@@ -218,7 +225,9 @@ class Page {
       return;
     }
     try {
-      this.#readers = (await this.#desk.readers(pin)).readers;
+      const reply = await this.#desk.readers(pin);
+      this.#readers = reply.readers;
+      this.#olderReaders = reply.more;
       if (this.#page) this.#draw(this.#page);
       this.#say("");
     } catch (error) {

@@ -109,7 +109,7 @@ export class PersonDesk {
     return this.#ask("/receipt", { record });
   }
 
-  readers(pin: string): Promise<{ readonly readers: readonly Reading[] }> {
+  readers(pin: string): Promise<{ readonly readers: readonly Reading[]; readonly more: boolean }> {
     return this.#ask("/readers", { pin });
   }
 
