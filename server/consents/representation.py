@@ -100,7 +100,7 @@ async def link_seat(
     if known is not None and known.representation_id == row.id:
         return
     key.unlock(row)
-    _note(session, doer, row, Tag.REPRESENTATION_LINKED, now, seat=seat.id)
+    _note(session, doer, row, Tag.REPRESENTATION_LINKED, now, session_id=seat.appointment_id, seat=seat.id)
     if known is None:
         session.add(RepresentativeSeat(seat_id=seat.id, representation_id=row.id))
     else:
@@ -168,13 +168,23 @@ def _type(data: bytes) -> str:
     return found
 
 
-def _note(session: AsyncSession, doer: Doer, row: RepresentationRow, tag: Tag, now: datetime, **more: str) -> None:
+def _note(
+    session: AsyncSession,
+    doer: Doer,
+    row: RepresentationRow,
+    tag: Tag,
+    now: datetime,
+    *,
+    session_id: str | None = None,
+    **more: str,
+) -> None:
     append(
         session,
         tag,
         actor=account_actor(doer.id),
         at=now,
         case_id=row.case_id,
+        session_id=session_id,
         details={
             "representation": row.id,
             "client": row.client_id,

@@ -97,7 +97,7 @@ class SessionRecord:
         return tuple(person for person in self.people if person.outcome in outcomes)
 
 
-_TOLD = frozenset(
+TOLD = frozenset(
     {
         *(Tag.PLANNED, Tag.MOVED, Tag.CANCELLED, Tag.RESTORED, Tag.INVITED, Tag.INVITATION_REVOKED),
         *(Tag.WAITED, Tag.ADMITTED, Tag.DECLINED, Tag.JOINED, Tag.DROPPED, Tag.RETURNED, Tag.MOVED_DEVICE, Tag.LEFT),
@@ -106,6 +106,7 @@ _TOLD = frozenset(
         *(Tag.MEDIA_PAUSED, Tag.MEDIA_RESUMED, Tag.ENDED),
         *(Tag.VERIFIED, Tag.MISMATCH, Tag.KEYS_REFUSED, Tag.ENCRYPTION_STOPPED, Tag.REKEYED),
         *(Tag.CONSENT_GIVEN, Tag.CONSENT_REFUSED, Tag.CONSENT_WITHDRAWN, Tag.CONSENT_CONFIRMED),
+        Tag.REPRESENTATION_LINKED,
         *(Tag.NOTES_WRITTEN, Tag.NOTES_SIGNED),
     }
 )
@@ -191,7 +192,7 @@ def build(facts: Iterable[Fact], now: datetime) -> SessionRecord:
     session = _Session()
     told: list[tuple[Fact, str | None]] = []
     for fact in facts:
-        if fact.tag not in _TOLD:
+        if fact.tag not in TOLD:
             continue
         seat_id = _subject(fact)
         session.take(fact, seat_id)

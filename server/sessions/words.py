@@ -48,6 +48,7 @@ MOMENTS: Mapping[Tag, str] = {
     Tag.CONSENT_REFUSED: N_("%(name)s said no"),
     Tag.CONSENT_WITHDRAWN: N_("%(name)s took a consent back"),
     Tag.CONSENT_CONFIRMED: N_("%(name)s confirmed a consent that had been given in another way"),
+    Tag.REPRESENTATION_LINKED: N_("It was noted by which document %(name)s acts for somebody"),
     Tag.NOTES_WRITTEN: N_("Notes about the session were written"),
     Tag.NOTES_SIGNED: N_("The notes about the session were signed"),
 }

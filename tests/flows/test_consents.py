@@ -348,6 +348,9 @@ async def test_a_representatives_invitation_speaks_for_the_document_once_it_is_s
     (linked,) = await entries(Tag.REPRESENTATION_LINKED)
     assert (linked.details["representation"], linked.details["seat"]) == (paper, seat)
     assert linked.actor == f"account:{walk.manager.id}"
+    assert linked.session_id == appointment.id
+    record = await (await walk.manager.get(f"/sessions/{appointment.id}")).text()
+    assert "It was noted by which document Petro acts for somebody" in record
     async with walk.database.write() as session:
         key = await keys.open_case(session, keys.SYSTEM, walk.case, keys.Purpose.SYSTEM)
         client = await casework.seat_of(session, await session.get_one(type(appointment), appointment.id), Role.CLIENT)
