@@ -119,3 +119,33 @@ async def test_a_screen_changes_its_codec_when_somebody_comes_who_takes_no_vp9(
     await psychologist.wait_for(f"await {DECODED} === 'video/VP8'")
     await manager.click("button", "Stop showing it")
     await client.wait_for(f"!({tile(screen)})")
+
+
+# Headless Firefox has no screen to show: a drawing that moves stands in its place, as it would come from one.
+DRAWN = """(() => {
+  const canvas = Object.assign(document.createElement('canvas'), {width: 640, height: 360});
+  const brush = canvas.getContext('2d');
+  let turn = 0;
+  setInterval(() => {
+    brush.fillStyle = `hsl(${(turn += 7) % 360} 80% 50%)`;
+    brush.fillRect(0, 0, 640, 360);
+    brush.fillStyle = 'white';
+    brush.fillRect(turn % 600, 100, 40, 40);
+  }, 100);
+  navigator.mediaDevices.getDisplayMedia = async () => canvas.captureStream(10);
+})()"""
+
+
+async def test_firefox_shows_a_screen_in_vp9_as_well(
+    demo: Demo, in_chromium: MakeChromiumPerson, in_firefox: MakeFirefoxPerson
+) -> None:
+    manager = await in_chromium("case manager", viewport=DESK)
+    psychologist = await in_firefox("psychologist", viewport=DESK)
+    await sign_in(manager, demo, "case_manager")
+    await sign_in(psychologist, demo, "psychologist")
+    meeting = await plan(manager, demo)
+    await asyncio.gather(join(manager, meeting.url), join(psychologist, meeting.url))
+    await psychologist.run(DRAWN)
+    await psychologist.click("button", "Screen")
+    await sees(manager, picture(f"Screen of {demo.name('psychologist')}"))
+    assert await manager.evaluate(DECODED) == "video/VP8,video/VP9"
