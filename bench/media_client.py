@@ -28,6 +28,7 @@ BATCH = 64
 KEEPALIVE_SECONDS = 5.0
 _RETRY_SECONDS = 0.25
 _BUFFER = 4 << 20
+_SO_TIMESTAMPNS = 35  # asm-generic/socket.h
 
 ffi: Any = FFI()
 ffi.cdef(
@@ -63,6 +64,7 @@ class ClientTransport:
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.socket.setblocking(False)
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER)
+        self.socket.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
         self.socket.bind((address, 0))
         self.address: tuple[str, int] = self.socket.getsockname()
         self.fd = self.socket.fileno()

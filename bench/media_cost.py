@@ -36,6 +36,8 @@ MOST_LATE_MS = 150.0
 """A window in which the generator stalled for longer is measured again: bursts flatter whoever works in batches."""
 _ATTEMPTS = 3
 WARM_SECONDS = 1.5
+FLOORS = {"c_limit": 1, "c_limit_coupled": 4}
+"""Packets that the loop in C couples into one message: none, and a picture's four."""
 _PORTS = {0: 20000, 1: 22000}
 
 
@@ -93,15 +95,15 @@ async def _compare(servers: Sequence[Subject], crowds: Sequence[list[Room]], rep
     everybody = [room for crowd in crowds for room in crowd]
     loads = [await _bearable(load, server, crowd, everybody) for server, crowd in zip(servers, crowds, strict=True)]
     runs: list[list[Measured]] = [[] for _ in servers]
-    floor: list[float] = []
+    floors: dict[str, list[float]] = {name: [] for name in FLOORS} if media_limit.compiler() is not None else {}
     for _ in range(repeats):
         for server, crowd, count, kept in zip(servers, crowds, loads, runs, strict=True):
             measured = await _window(load, server, crowd[:count], everybody, seconds)
             kept.append(measured)
             say(f"  {server.name}: {measured.cpu_us:.1f} µs, loss {measured.loss:.2%}, late {measured.late_ms:.0f} ms")
-        if media_limit.compiler() is not None:
-            floor.append(await _floor(crowds[0], runs[0][-1].forwarded_per_s, seconds))
-            say(f"  C limit: {floor[-1]:.1f} µs")
+        for name, floor in floors.items():
+            floor.append(await _floor(crowds[0], runs[0][-1].forwarded_per_s, seconds, FLOORS[name]))
+            say(f"  {name}: {floor[-1]:.1f} µs")
     figures: Figures = {}
     for server, count, kept in zip(servers, loads, runs, strict=True):
         figures[server.name] = {
@@ -109,8 +111,8 @@ async def _compare(servers: Sequence[Subject], crowds: Sequence[list[Room]], rep
             "cpu_us_per_packet": summary([each.cpu_us for each in kept]),
             **{name: round(statistics.median(asdict(each)[name] for each in kept), 4) for name in _ALSO},
         }
-    if floor:
-        figures["c_limit"] = {"cpu_us_per_packet": summary(floor)}
+    for name, floor in floors.items():
+        figures[name] = {"cpu_us_per_packet": summary(floor)}
     return figures
 
 
@@ -143,14 +145,19 @@ async def _bearable(load: Load, server: Subject, crowd: list[Room], everybody: S
         count = max(1, count - max(1, len(crowd) // 10))
 
 
-async def _floor(crowd: Sequence[Room], per_second: float, seconds: float) -> float:
-    """CPU microseconds a packet of the loop in C, at the pace of the last window, into the same people's sockets."""
+async def _floor(crowd: Sequence[Room], per_second: float, seconds: float, coupled: int) -> float:
+    """CPU microseconds a packet of the loop in C, at the pace of the last window, into as many people's sockets."""
     transports = [person.down for room in crowd for person in room if person.down is not None]
     program = (sys.executable, "-m", "bench.media_limit", str(SERVER_CORE), transports[0].address[0])
     sockets = [ClientTransport(transports[0].address[0]).socket for _ in transports]
     ports = ",".join(str(each.getsockname()[1]) for each in sockets)
     process = await asyncio.create_subprocess_exec(
-        *program, ports, str(int(per_second)), stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
+        *program,
+        ports,
+        str(int(per_second)),
+        str(coupled),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
     )
     if process.stdin is None or process.stdout is None:
         raise RuntimeError("a process without pipes")
@@ -186,15 +193,15 @@ def _swallow(sockets: Sequence[Any]) -> int:
 def ratios(found: Figures) -> Figures:
     """The keys that the goals name: ours against Janus's better way, and against the floor."""
     against: Figures = {}
-    floor: Figures = {}
+    floors: dict[str, Figures] = {name: {} for name in FLOORS}
     for workload, figures in found.items():
         ours = figures["poruch"]["cpu_us_per_packet"]["median"]
         others = [value["cpu_us_per_packet"]["median"] for name, value in figures.items() if name.startswith("janus")]
         if others:
             against[workload] = round(ours / min(others), 3)
-        if "c_limit" in figures:
-            floor[workload] = round(ours / figures["c_limit"]["cpu_us_per_packet"]["median"], 3)
-    return {"cpu_ratio_vs_janus": against, "cpu_ratio_vs_c_limit": floor}
+        for name in floors.keys() & figures.keys():
+            floors[name][workload] = round(ours / figures[name]["cpu_us_per_packet"]["median"], 3)
+    return {"cpu_ratio_vs_janus": against, **{f"cpu_ratio_vs_{name}": floor for name, floor in floors.items()}}
 
 
 def _line(figures: Figures) -> str:

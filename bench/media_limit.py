@@ -1,7 +1,9 @@
 """The floor under every forwarder: a loop in C that only encrypts and sends, 32 packets a system call, at a given pace.
 
-It receives nothing, decides nothing and rewrites nothing. It runs in a process of its own on the servers' core:
-``python -m bench.media_limit CORE HOST PORT,PORT,… PACKETS_A_SECOND`` until its input ends.
+It receives nothing, decides nothing and rewrites nothing. There are two floors: each packet a message of its own, and
+four at a time to the same receiver, as many as a picture has here, coupled into one (GSO). It runs in a process of its
+own on the servers' core: ``python -m bench.media_limit CORE HOST PORT,PORT,… PACKETS_A_SECOND COUPLED`` until its input
+ends.
 """
 
 from __future__ import annotations
@@ -25,18 +27,21 @@ _SOURCE = r"""
 #define _GNU_SOURCE
 #include <errno.h>
 #include <netinet/in.h>
+#include <netinet/udp.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <time.h>
 
-enum { BATCH = 32, SLOT = 2048, SIZE = 1112, TICK_NS = 2000000 };
+enum { BATCH = 32, SLOT = 2048, SIZE = 1112, TICK_NS = 2000000, SEGMENT = 103 };
+typedef union { char bytes[CMSG_SPACE(sizeof(unsigned short))]; struct cmsghdr head; } control_t;
 typedef int (*protect_t)(void *, void *, int *);
 
 long limit_run(protect_t protect, void **contexts, struct sockaddr_in *peers, int count, int fd, long per_second,
-               volatile int *stop) {
+               int coupled, volatile int *stop) {
   static char slots[BATCH][SLOT];
   static struct iovec vectors[BATCH];
   static struct mmsghdr messages[BATCH];
+  static control_t controls[BATCH];
   static unsigned short sequence[4096];
   char plain[SIZE];
   memset(plain, 0x5a, sizeof plain);
@@ -48,7 +53,9 @@ long limit_run(protect_t protect, void **contexts, struct sockaddr_in *peers, in
     owed += per_second * (TICK_NS / 1000) / 1000000;
     while (owed > 0) {
       int n = owed < BATCH ? (int)owed : BATCH;
-      for (int i = 0; i < n; i++, at = (at + 1) % count) {
+      if (n > coupled) n -= n % coupled;
+      int used = 0;
+      for (int i = 0; i < n; i++) {
         int length = SIZE;
         memcpy(slots[i], plain, SIZE);
         slots[i][0] = (char)0x80;
@@ -59,13 +66,30 @@ long limit_run(protect_t protect, void **contexts, struct sockaddr_in *peers, in
         if (protect(contexts[at], slots[i], &length)) return -1;
         vectors[i].iov_base = slots[i];
         vectors[i].iov_len = length;
-        messages[i].msg_hdr.msg_iov = &vectors[i];
-        messages[i].msg_hdr.msg_iovlen = 1;
-        messages[i].msg_hdr.msg_name = &peers[at];
-        messages[i].msg_hdr.msg_namelen = sizeof *peers;
+        if (i % coupled == 0) {
+          struct msghdr *head = &messages[used].msg_hdr;
+          memset(head, 0, sizeof *head);
+          head->msg_iov = &vectors[i];
+          head->msg_name = &peers[at];
+          head->msg_namelen = sizeof *peers;
+          if (coupled > 1) {
+            control_t *control = &controls[used];
+            control->head.cmsg_level = IPPROTO_UDP;
+            control->head.cmsg_type = SEGMENT;
+            control->head.cmsg_len = CMSG_LEN(sizeof(unsigned short));
+            unsigned short segment = (unsigned short)length;
+            memcpy(CMSG_DATA(&control->head), &segment, sizeof segment);
+            head->msg_control = control->bytes;
+            head->msg_controllen = sizeof control->bytes;
+          }
+          used++;
+        }
+        messages[used - 1].msg_hdr.msg_iovlen++;
+        if (i % coupled == coupled - 1) at = (at + 1) % count;
       }
-      int gone = sendmmsg(fd, messages, n, 0);
-      if (gone > 0) sent += gone;
+      if (n % coupled) at = (at + 1) % count;
+      int gone = sendmmsg(fd, messages, used, 0);
+      for (int i = 0; i < gone; i++) sent += (long)messages[i].msg_hdr.msg_iovlen;
       owed -= n;
     }
     due.tv_nsec += TICK_NS;
@@ -89,7 +113,7 @@ def build(folder: Path) -> Any:
     source.write_text(_SOURCE)
     command = [compiler() or "cc", "-O2", "-shared", "-fPIC", "-o", str(library), str(source)]
     subprocess.run(command, check=True)  # noqa: S603 - our own words
-    ffi.cdef("long limit_run(void *, void **, void *, int, int, long, volatile int *);")
+    ffi.cdef("long limit_run(void *, void **, void *, int, int, long, int, volatile int *);")
     return ffi.dlopen(str(library))
 
 
@@ -98,8 +122,8 @@ def _context() -> Session:
     return Session(Policy(key=os.urandom(28), ssrc_type=Policy.SSRC_ANY_OUTBOUND, srtp_profile=profile))
 
 
-def run(host: str, ports: Sequence[int], per_second: int) -> None:
-    """Send to these ports in turn until standard input ends; print how many packets left."""
+def run(host: str, ports: Sequence[int], per_second: int, coupled: int) -> None:
+    """Send to these ports in turn, ``coupled`` packets at a time, until standard input ends; print how many left."""
     with tempfile.TemporaryDirectory() as folder, socket.socket(type=socket.SOCK_DGRAM) as sender:
         sender.bind((host, 0))
         sender.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4 << 20)
@@ -112,7 +136,7 @@ def run(host: str, ports: Sequence[int], per_second: int) -> None:
         )
         peers, stop = ffi.new("char[]", names), ffi.new("int *", 0)
         protect = ffi.cast("void *", int(srtp_ffi.cast("uintptr_t", srtp_ffi.addressof(srtp, "srtp_protect"))))
-        arguments = (protect, contexts, peers, len(ports), sender.fileno(), per_second, stop)
+        arguments = (protect, contexts, peers, len(ports), sender.fileno(), per_second, coupled, stop)
         worker = threading.Thread(target=lambda: print(loop.limit_run(*arguments), flush=True))
         worker.start()
         print("ready", flush=True)
@@ -123,9 +147,9 @@ def run(host: str, ports: Sequence[int], per_second: int) -> None:
 
 def main() -> None:
     """Read the command line and run."""
-    core, host, ports, per_second = sys.argv[1:]
+    core, host, ports, per_second, coupled = sys.argv[1:]
     os.sched_setaffinity(0, {int(core)})
-    run(host, [int(port) for port in ports.split(",")][:MAX_PEERS], int(per_second))
+    run(host, [int(port) for port in ports.split(",")][:MAX_PEERS], int(per_second), int(coupled))
 
 
 __all__ = ["compiler", "libc", "run"]

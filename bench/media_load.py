@@ -2,7 +2,8 @@
 
 Every person has a sending and a receiving peer connection, as in a browser. A publisher sends sender reports and
 answers requests for key frames; a subscriber sends receiver reports and an estimate every second. Packets carry their
-time of departure, and one in ``SAMPLE`` is decrypted again to read it.
+time of departure, and one in ``SAMPLE`` is decrypted again to read it. When a packet came, the kernel says: how long it
+then waited for this program, which has eighty people's sockets to read, is not the server's delay.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bench.media_client import BATCH, KEEPALIVE_SECONDS, SLOT, ClientTransport, ffi, libc, srtp, srtp_ffi
+from bench.media_batch import BATCH, SLOT, Batch
+from bench.media_client import KEEPALIVE_SECONDS, ClientTransport, libc, srtp, srtp_ffi
 from media import rtcp
 from media.parsing import ParseError
 
@@ -137,24 +139,6 @@ async def kept_alive(rooms: Sequence[Room]) -> AsyncIterator[None]:
         yield
     finally:
         task.cancel()
-
-
-class Batch:
-    """Message slots for recvmmsg or sendmmsg over connected sockets, in memory that libsrtp may work on."""
-
-    def __init__(self, count: int) -> None:
-        self.data = srtp_ffi.new("char[]", count * SLOT)
-        self.view = memoryview(srtp_ffi.buffer(self.data)).cast("B")
-        base = ffi.cast("char *", int(srtp_ffi.cast("uintptr_t", self.data)))
-        self.messages = ffi.new("struct mmsghdr[]", count)
-        self.vectors = ffi.new("struct iovec[]", count)
-        for place in range(count):
-            self.vectors[place].iov_base = base + place * SLOT
-            self.vectors[place].iov_len = SLOT
-            self.messages[place].msg_hdr.msg_iov = self.vectors + place
-            self.messages[place].msg_hdr.msg_iovlen = 1
-        # 64-byte mmsghdr: its msg_len is the fifteenth 32-bit word.
-        self.lengths = memoryview(ffi.buffer(self.messages)).cast("B").cast("I")[14::16]
 
 
 def process_seconds(pid: int) -> float:
@@ -285,7 +269,7 @@ class Load:
             _HEADER.pack_into(
                 out.view, at, 0x90, stream.payload_type | marker, stream.sequence, stream.timestamp, stream.ssrc
             )
-            _TIME.pack_into(out.view, end - _TIME.size, time.perf_counter())
+            _TIME.pack_into(out.view, end - _TIME.size, time.time())
             self._length[0] = end - at
             if srtp.srtp_protect(transport.protect, out.data + at, self._length):
                 raise RuntimeError("the generator could not encrypt")
@@ -314,7 +298,7 @@ class Load:
         batch = self._in
         view, lengths = batch.view, batch.lengths
         while True:
-            count = libc.recvmmsg(transport.fd, batch.messages, BATCH, 0x40, ffi.NULL)  # MSG_DONTWAIT
+            count = batch.receive(transport.fd)
             for place in range(max(0, count)):
                 at = place * SLOT
                 first = view[at]
@@ -325,11 +309,11 @@ class Load:
                 elif received:
                     person.received += 1
                     if person.received % SAMPLE == 0:
-                        self._look(person, transport, at, lengths[place])
+                        self._look(person, transport, at, lengths[place], batch.came_at(place))
             if count < BATCH:
                 return
 
-    def _look(self, person: Person, transport: ClientTransport, at: int, size: int) -> None:
+    def _look(self, person: Person, transport: ClientTransport, at: int, size: int, came_at: float) -> None:
         view = self._in.view
         self._plain_view[:size] = view[at : at + size]
         self._length[0] = size
@@ -338,7 +322,7 @@ class Load:
             return
         size = self._length[0]
         (left,) = _TIME.unpack_from(self._plain_view, size - _TIME.size)
-        self._latencies.append(time.perf_counter() - left)
+        self._latencies.append(came_at - left)
         sequence, ssrc = int.from_bytes(self._plain_view[2:4], "big"), int.from_bytes(self._plain_view[8:12], "big")
         person.highest[ssrc] = sequence
 

@@ -33,10 +33,10 @@ def spread(figures: dict[str, Any]) -> str:
 
 def cost(found: dict[str, Any]) -> list[str]:
     """Microseconds a forwarded packet."""
-    names = ["poruch", "janus, default", "janus, event_loops=1", "c_limit"]
+    names = ["poruch", "janus, default", "janus, event_loops=1", "c_limit", "c_limit_coupled"]
     lines = [
-        "| load | Poruch | Janus, default | Janus, one event loop | limit in C | ours / Janus's best | goal |",
-        "|---|---|---|---|---|---|---|",
+        "| load | Poruch | Janus, default | Janus, one event loop | limit in C | coupled | ours / Janus | goal |",
+        "|---|---|---|---|---|---|---|---|",
     ]
     for load, title in LOADS.items():
         if load in found["cost"]:
