@@ -8,6 +8,8 @@ from pylibsrtp._binding import ffi as srtp_ffi
 
 from bench.media_client import BATCH, SLOT, ffi, libc
 
+_MEDIA = bytes(range(128, 192))
+_NOT_RTCP = bytes(each for each in range(256) if not 63 < each & 0x7F < 96)
 _STAMP, _DONTWAIT = 32, 0x40  # a struct cmsghdr with a struct timespec; MSG_DONTWAIT
 
 
@@ -40,6 +42,12 @@ class Batch:
         self.stamp_sizes[:] = self._sizes
         count: int = libc.recvmmsg(fd, self.messages, len(self._sizes), _DONTWAIT, ffi.NULL)
         return count
+
+    def only_media(self, count: int) -> bool:
+        """Tell whether the last ``count`` datagrams are RTP, every one."""
+        end = count * SLOT
+        others = bytes(self.view[:end:SLOT]).translate(None, _MEDIA)
+        return not others and not bytes(self.view[1:end:SLOT]).translate(None, _NOT_RTCP)
 
     def came_at(self, place: int) -> float:
         """Return the wall-clock time when the kernel got a datagram."""

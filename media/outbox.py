@@ -18,6 +18,8 @@ from .memory import Memory
 _protect = lib.srtp_protect
 _WORDS = SLOT // 4
 _HALVES = SLOT // 2
+_SMALL, _FEW = 400, 4
+"""Bytes and receivers up to which copying one by one is cheaper than copying whole slots, most of them empty."""
 REFUSALS = 100
 """Trains that may be refused before none is coupled any more: by then it is the system and not one peer's path."""
 
@@ -135,7 +137,12 @@ class Outbox:
             block, size, number, patches = run[0]
             sizes, count = (size,), len(places)
             end = begin + count
-            slots.bytes[begin * SLOT : end * SLOT] = block * count
+            if size <= _SMALL and count <= _FEW:
+                memory = slots.bytes
+                for at in range(begin * SLOT, end * SLOT, SLOT):
+                    memory[at : at + size] = block[:size]
+            else:
+                slots.bytes[begin * SLOT : end * SLOT] = block * count
             slots.words[begin * _WORDS : end * _WORDS : _WORDS] = receivers.lanes.heads((number,))
             slots.lengths[begin:end] = repeated(size, count)
             if patches:

@@ -63,7 +63,9 @@ class Repair:
         return estimated
 
     def _note(self, link: Link, report: rtcp.ReceiverReport, now: float) -> None:
-        watch = self.watches.setdefault(link.peer, Watch())
+        watch = self.watches.get(link.peer)
+        if watch is None:
+            watch = self.watches[link.peer] = Watch()
         for block in report.blocks:
             consumer = link.by_outgoing_ssrc.get(block.ssrc)
             if consumer is not None:

@@ -50,14 +50,20 @@ class Steering:
         """Forget a link."""
         self._courses.pop(transport, None)
 
+    def _course(self, link: Link) -> _Course:
+        found = self._courses.get(link.transport)
+        if found is None:
+            found = self._courses[link.transport] = _Course()
+        return found
+
     def estimated(self, link: Link, estimate_bps: float, now: float) -> None:
         """Take the estimate of a link's browser."""
-        self._courses.setdefault(link.transport, _Course()).belief.heard(estimate_bps)
+        self._course(link).belief.heard(estimate_bps)
         self.look(link, now)
 
     def look(self, link: Link, now: float) -> None:
         """Move a link's consumers to the layers that fit now."""
-        course = self._courses.setdefault(link.transport, _Course())
+        course = self._course(link)
         course.looked_at = now
         wishes = [_wish(consumer, now) for consumer in link.consumers.values() if consumer.wanted]
         course.share = allocate(course.belief.bps, wishes, sight=link.sight)
@@ -71,7 +77,7 @@ class Steering:
 
     def tick(self, link: Link, seconds: float, now: float) -> list[Consumer]:
         """Look again when it is time; return the consumers on whose RTX streams padding is to be sent as a probe."""
-        course = self._courses.setdefault(link.transport, _Course())
+        course = self._course(link)
         sent = _rate(link)
         if now - course.looked_at >= INTERVAL:
             if link.asked >= MUCH_ASKED:
