@@ -129,49 +129,48 @@ class Outbox:
             self._send()
 
     def _lay(self, receivers: Receivers, run: list[Copied]) -> None:
-        """Replicate packets into the next slots, renumber and encrypt them there."""
-        slots, places, ssrcs, each = self._slots, receivers.places, receivers.ssrcs, len(run)
-        contexts = receivers.contexts
+        """Replicate packets into the next slots, renumber, encrypt and couple them there."""
+        each, places, contexts = len(run), receivers.places, receivers.contexts
         begin = self._used
-        if each == 1:
-            block, size, number, patches = run[0]
-            sizes, count = (size,), len(places)
-            end = begin + count
-            if size <= _SMALL and count <= _FEW:
-                memory = slots.bytes
-                for at in range(begin * SLOT, end * SLOT, SLOT):
-                    memory[at : at + size] = block[:size]
-            else:
-                slots.bytes[begin * SLOT : end * SLOT] = block * count
-            slots.words[begin * _WORDS : end * _WORDS : _WORDS] = receivers.lanes.heads((number,))
-            slots.lengths[begin:end] = repeated(size, count)
-            if patches:
-                self._patch(begin, end, 1, patches)
-        else:
-            blocks, sizes, numbers, patched = zip(*run, strict=True)
-            count = each * len(places)
-            end = begin + count
-            slots.bytes[begin * SLOT : end * SLOT] = b"".join(blocks) * len(places)
-            slots.words[begin * _WORDS : end * _WORDS : _WORDS] = receivers.lanes.heads(numbers)
-            slots.lengths[begin:end] = memoryview(array("Q", sizes) * len(places))
+        end = begin + each * len(places)
+        sizes = self._replicate(receivers, run, begin, end)
+        if each > 1:
             contexts = [context for context in contexts for _ in run]
-            for step, patches in enumerate(patched):
-                if patches:
-                    self._patch(begin + step, end, each, patches)
-        if ssrcs is not None:
-            for at in range(begin, begin + each):
-                slots.words[at * _WORDS + 2 : end * _WORDS : each * _WORDS] = ssrcs
         failed = self._encrypt(contexts, begin, end)
         self._used = end
         if any(failed):
             self._without(failed, begin, receivers, each)
             return
-        self._counters["rtp_out"] += count
+        self._counters["rtp_out"] += end - begin
         if each > 1 and self.way is Way.TRAINS:
             for train in trains(sizes):
-                slots.coupled(begin, end, places, each, train)
+                self._slots.coupled(begin, end, places, each, train)
         else:
-            slots.alone(begin, end, places, each)
+            self._slots.alone(begin, end, places, each)
+
+    def _replicate(self, receivers: Receivers, run: list[Copied], begin: int, end: int) -> Sequence[int]:
+        """Fill the slots with plain packets as each receiver gets them; return the packets' sizes."""
+        slots, each, count = self._slots, len(run), end - begin
+        blocks, sizes, numbers, patched = zip(*run, strict=True)
+        if each > 1:
+            slots.bytes[begin * SLOT : end * SLOT] = b"".join(blocks) * (count // each)
+            slots.lengths[begin:end] = memoryview(array("Q", sizes) * (count // each))
+        else:
+            size = sizes[0]
+            slots.lengths[begin:end] = repeated(size, count)
+            if size <= _SMALL and count <= _FEW:
+                memory, packet = slots.bytes, blocks[0][:size]
+                for at in range(begin * SLOT, end * SLOT, SLOT):
+                    memory[at : at + size] = packet
+            else:
+                slots.bytes[begin * SLOT : end * SLOT] = blocks[0] * count
+        slots.words[begin * _WORDS : end * _WORDS : _WORDS] = receivers.lanes.heads(numbers)
+        ssrcs = receivers.ssrcs
+        for step in range(each) if ssrcs is not None or any(patched) else ():
+            if ssrcs is not None:
+                slots.words[(begin + step) * _WORDS + 2 : end * _WORDS : each * _WORDS] = ssrcs
+            self._patch(begin + step, end, each, patched[step])
+        return sizes
 
     def _encrypt(self, contexts: Sequence[Any], begin: int, end: int) -> list[int]:
         """Encrypt slots in place; return libsrtp's word on each, 0 for success."""
