@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import event
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.orm import Session
 
@@ -29,7 +29,7 @@ log = logging.getLogger("poruch.database")
 
 
 class DatabaseBusy(Exception):
-    """Somebody else holds the write lock for longer than we wait: nothing was written, try again."""
+    """Somebody else holds the write lock for longer than we wait, or the server is away: nothing was written."""
 
 
 class SealingSession(Session):
@@ -53,7 +53,8 @@ class Database:
         self._belongs = belongs
         self.clock: Callable[[], datetime] | None = None
         """What the ledger takes for now; this machine's clock unless it is set."""
-        self.engine: AsyncEngine = create_async_engine(url)
+        # A server that was started anew has closed every connection that we still keep.
+        self.engine: AsyncEngine = create_async_engine(url, pool_pre_ping=not self._sqlite)
         if self._sqlite:
             event.listen(self.engine.sync_engine, "connect", _prepare_sqlite)
             event.listen(self.engine.sync_engine, "begin", _begin_sqlite)
@@ -65,8 +66,10 @@ class Database:
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncSession]:
-        """A session that sees one moment and is always rolled back."""
+        """A session that sees one moment and is always rolled back. Raises DatabaseBusy when the server is away."""
         async with self._session(self.engine, writing=False) as session:
+            if not self._sqlite:
+                await _reached(session)
             yield session
 
     @asynccontextmanager
@@ -75,8 +78,7 @@ class Database:
         engine = self.engine.execution_options(poruch_write=True)
         try:
             async with self._session(engine, writing=True) as session, session.begin():
-                if self._sqlite:
-                    await session.connection()  # takes the lock before the first read
+                await _reached(session)  # in SQLite this takes the lock before the first read
                 yield session
         except OperationalError as error:
             if "database is locked" in str(error):
@@ -106,6 +108,14 @@ class Database:
     async def close(self) -> None:
         """Give all connections back."""
         await self.engine.dispose()
+
+
+async def _reached(session: AsyncSession) -> None:
+    """Connect before anything else, so that what fails later is about what was asked."""
+    try:
+        await session.connection()
+    except (OSError, InterfaceError) as error:
+        raise DatabaseBusy from error
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:

@@ -1,8 +1,9 @@
-"""Reading and writing sessions on SQLite."""
+"""Reading and writing sessions on SQLite, and a server that is not there."""
 
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from sqlalchemy import text
 
 from consent import database as module
 from consent.database import Database, DatabaseBusy
+from consent.keyring import Keyring
 
 
 @pytest.fixture
@@ -85,3 +87,14 @@ async def test_it_survives_a_power_cut_as_far_as_sqlite_can(database: Database) 
             (await session.execute(text(f"PRAGMA {each}"))).scalar_one() for each in ("journal_mode", "synchronous")
         ]
     assert modes == ["wal", 2]
+
+
+async def test_a_server_that_is_away_is_busy_and_not_a_mistake(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        nobody = probe.getsockname()[1]
+    database = Database(f"postgresql+asyncpg://poruch@127.0.0.1:{nobody}/poruch", Keyring.in_folder(tmp_path / "keys"))
+    for way in (database.write, database.read):
+        with pytest.raises(DatabaseBusy):
+            async with way():
+                pytest.fail("there is no server")
+    await database.close()
