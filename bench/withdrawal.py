@@ -6,8 +6,8 @@ From the tap until: the client's camera and microphone are off, the last packet 
 the last picture has been drawn there, the picture is cleared, and the voice is gone. The limit that Poruch sets itself
 is two seconds.
 
-Clocks of two browsers on one machine are compared. A moment that is looked for (the last packet) is found within
-``LOOK_MS``; the others are noted when they happen.
+Clocks of two browsers on one machine are compared. The last packet is looked for in Chromium's statistics, which are
+renewed every 50 ms; the others are noted when they happen. What was the last before the tap is negative.
 """
 
 from __future__ import annotations

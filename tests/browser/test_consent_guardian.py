@@ -91,12 +91,12 @@ async def test_both_agree_and_when_the_document_has_run_out_nobody_acts_and_the_
     assert await client.evaluate("poruch.state()") is None
     await agree(guardian)
     await waits(guardian)
+    await let_in(manager, GUARDIAN)
+    await is_in(guardian)
     await client.click("button", "Look again")
     await waits(client)
     await let_in(manager, demo.client)
     await is_in(client)
-    await let_in(manager, GUARDIAN)
-    await is_in(guardian)
     await all_meet({name: manager, demo.client: client, GUARDIAN: guardian})
     await asyncio.gather(leave(client), leave(guardian))
 

@@ -90,6 +90,27 @@ function wallClock(at: Date, timeZone: string): string {
   }
 }
 
+/**
+ * On a narrow screen the rows of a table stand one under the other, each value with its column's name; without script it
+ * scrolls sideways. The roles are written out, because what is laid out as blocks is no table to a screen reader any more.
+ */
+function startStacking(): void {
+  for (const table of document.querySelectorAll<HTMLTableElement>(".table-scroll > table:not(.sight)")) {
+    const names = [...(table.tHead?.rows[0]?.cells ?? [])].map((cell) => cell.textContent?.trim() ?? "");
+    table.setAttribute("role", "table");
+    for (const section of [table.tHead, ...table.tBodies]) section?.setAttribute("role", "rowgroup");
+    for (const row of table.rows) {
+      row.setAttribute("role", "row");
+      for (const [column, cell] of [...row.cells].entries()) {
+        const heads = cell.localName === "th";
+        cell.setAttribute("role", heads ? (cell.scope === "row" ? "rowheader" : "columnheader") : "cell");
+        if (!heads) cell.dataset["label"] = names[column] ?? "";
+      }
+    }
+    table.classList.add("stacks");
+  }
+}
+
 /** `[data-print]` buttons print the page; they are hidden where script does not run. */
 function startPrinting(): void {
   for (const button of document.querySelectorAll<HTMLButtonElement>("button[data-print]")) {
@@ -112,6 +133,7 @@ function startExit(): void {
 startComponents();
 startCopying();
 addOwnTimes();
+startStacking();
 startPrinting();
 startExit();
 startRefreshing(addOwnTimes);
