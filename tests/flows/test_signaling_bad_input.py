@@ -117,6 +117,7 @@ async def test_it_refuses_every_event_that_has_no_place_yet(house: House) -> Non
         **{f"consumer.{verb}": {"consumerId": "c"} for verb in ("pause", "resume", "close")},
         "consumer.prefer": {"consumerId": "c", "height": 1, "rank": "grid"},
         "media.need": {"sight": True},
+        "media.line": {"freezes": 0, "relayed": False},
         **{f"host.{verb}": {"seat": MANAGER} for verb in ("admit", "decline", "mute", "remove")},
         "host.helper": {"seat": MANAGER, "with_helper": True},
         "host.lock": {"locked": True},
