@@ -78,8 +78,11 @@ class Steering:
     def tick(self, link: Link, seconds: float, now: float) -> list[Consumer]:
         """Look again when it is time; return the consumers on whose RTX streams padding is to be sent as a probe."""
         course = self._course(link)
+        looking = now - course.looked_at >= INTERVAL
+        if not looking and not course.padding_bps and (course.share is None or course.share.missing_bps is None):
+            return []  # nearly always: nobody lacks anything
         sent = _rate(link)
-        if now - course.looked_at >= INTERVAL:
+        if looking:
             if link.asked >= MUCH_ASKED:
                 link.lossy_at = now
             link.asked = 0
