@@ -32,9 +32,10 @@ _MAX_ADDRESSES = 16  # a peer's candidate pairs; more of them is a peer that roa
 _BUSY = 400
 """Datagrams a second above which waking up for each costs more than it gains: two people talk below it."""
 _RATE_INTERVAL = 0.25
-_COALESCE = 0.010
-"""Seconds between two reads while busy: below what anybody hears, far above what a wake-up costs. Publishers are told
-when the kernel got their packets and not when we read them."""
+_SHORTEST, _LONGEST = 0.008, 0.015
+"""Seconds between two reads while busy: as long as a read takes to be full, within these bounds. That is below what
+anybody hears, and far above what a wake-up costs. Publishers are told when the kernel got their packets and not when we
+read them."""
 _EMPTY_READS = 3
 """In a row, after which a worker that was busy waits to be woken again."""
 _WAITING_SHARE = 0.25
@@ -139,7 +140,7 @@ class Wire:
             self._received.stamp(self._socket)
         buffer = self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
         self._may_wait = buffer / _KERNEL_SIZE * _WAITING_SHARE
-        self._pause = _COALESCE
+        self._pause = _LONGEST
         self._read_at = 0.0
         self.outbox = Outbox(self._socket, self._names, counters, find, way=self._way)
         self._rate_since = clock()
@@ -235,7 +236,9 @@ class Wire:
         if elapsed >= _RATE_INTERVAL:
             rate = self._rate_count / elapsed
             self._busy = rate > _BUSY
-            self._pause = min(_COALESCE, self._may_wait / max(rate, 1.0))
+            if self._busy:
+                full = max(_SHORTEST, min(_LONGEST, RECEIVE_SLOTS / rate))
+                self._pause = min(full, self._may_wait / rate)
             self._rate_count, self._rate_since = 0, now
 
     def _drain(self) -> int:
