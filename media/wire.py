@@ -32,7 +32,7 @@ _MAX_ADDRESSES = 16  # a peer's candidate pairs; more of them is a peer that roa
 _BUSY = 400
 """Datagrams a second above which waking up for each costs more than it gains: two people talk below it."""
 _RATE_INTERVAL = 0.25
-_SHORTEST, _LONGEST = 0.008, 0.015
+_SHORTEST, _LONGEST = 0.006, 0.015
 """Seconds between two reads while busy: as long as a read takes to be full, within these bounds. That is below what
 anybody hears, and far above what a wake-up costs. Publishers are told when the kernel got their packets and not when we
 read them."""
