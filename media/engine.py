@@ -229,18 +229,25 @@ class Engine:
         """
         while now >= self._turn_at:
             if not self._turns:
-                for transport in self._transports.values():
-                    transport.refill()
-                for transport in [each for each in self._transports.values() if each.ice.expired(now)]:
-                    self._on_end(transport, "lost")
                 rooms = list(self._rooms.values())
                 parts = max(1, min(_TICK_PARTS, len(rooms) // _ROOMS_A_PART))
                 self._turns = [rooms[part::parts] for part in range(parts)]
                 self._turn_lasts = FEEDBACK_INTERVAL / parts
+                self._begin_round(now)
             # Whoever was late by a whole round does not run after it.
             self._turn_at = max(self._turn_at, now - FEEDBACK_INTERVAL) + self._turn_lasts
             for router in self._turns.pop():
                 self._tick_room(router, now)
+
+    def _begin_round(self, now: float) -> None:
+        try:
+            for transport in self._transports.values():
+                transport.refill()
+            for transport in [each for each in self._transports.values() if each.ice.expired(now)]:
+                self._on_end(transport, "lost")
+        except Exception:
+            self._counters["tick_errors"] += 1  # the last belt: the rounds go on
+            _log.exception("a round's beginning failed")
 
     def _tick_room(self, router: Router, now: float) -> None:
         try:

@@ -223,12 +223,16 @@ class Wire:
         self._timer = self._loop.call_at(self._read_at, self._poll)
 
     def _poll(self) -> None:
-        self._empty = 0 if self._drain() else self._empty + 1
-        if self._empty < _EMPTY_READS:
-            self._read_later()
-        else:
-            self._timer = None
-            self._loop.add_reader(self._descriptor, self._readable)
+        count = 1
+        try:
+            count = self._drain()
+        finally:  # whatever one read has led to, it is not the last one
+            self._empty = 0 if count else self._empty + 1
+            if self._empty < _EMPTY_READS:
+                self._read_later()
+            else:
+                self._timer = None
+                self._loop.add_reader(self._descriptor, self._readable)
 
     def _measure(self, count: int, now: float) -> None:
         self._rate_count += count

@@ -180,3 +180,24 @@ def test_the_kernel_says_when_a_datagram_came_however_late_it_is_read() -> None:
             assert begun - age <= after + 1e-5
         received._stamp_seconds[0] += 3600
         assert received.ages(count)[0] == 0.0
+
+
+async def test_a_busy_wire_reads_on_after_a_mistake_behind_it(sockets: tuple[socket.socket, socket.socket]) -> None:
+    near, _ = sockets
+    got: asyncio.Queue[bytes] = asyncio.Queue()
+
+    def broken() -> None:
+        raise RuntimeError("a mistake behind the wire")
+
+    seen: list[str] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _loop, context: seen.append(str(context["exception"])))
+    wire = Wire("127.0.0.1", 0, lambda datagram, _source, _now: got.put_nowait(datagram), Counter(), on_batch=broken)
+    wire._busy = True
+    near.connect(("127.0.0.1", wire.port))
+    for datagram in (b"\0one", b"\0two"):
+        near.send(datagram)
+        assert await got.get() == datagram
+    while len(seen) < 2:
+        await asyncio.sleep(0)
+    assert set(seen) == {"a mistake behind the wire"}
+    wire.close()
