@@ -7,7 +7,7 @@ import asyncio
 from tests.browser.conftest import MakeChromiumPerson, MakeFirefoxPerson
 from tests.support.demo import Demo
 from tests.support.media_seen import sees
-from tests.support.walk import DESK, PHONE, all_meet, arrive, is_in, join, let_in, picture, plan, sign_in, tile
+from tests.support.walk import DESK, PHONE, all_meet, arrive, is_in, join, leave, let_in, picture, plan, sign_in, tile
 
 SHOWN = "Everybody in the conversation sees your screen."
 BANNER = "document.querySelector('[data-banner=sharing]')"
@@ -147,5 +147,9 @@ async def test_firefox_shows_a_screen_in_vp9_as_well(
     await asyncio.gather(join(manager, meeting.url), join(psychologist, meeting.url))
     await psychologist.run(DRAWN)
     await psychologist.click("button", "Screen")
-    await sees(manager, picture(f"Screen of {demo.name('psychologist')}"))
+    name = demo.name("psychologist")
+    await sees(manager, picture(f"Screen of {name}"))
     assert await manager.evaluate(DECODED) == "video/VP8,video/VP9"
+    await psychologist.click("button", "Stop showing it")
+    await manager.wait_for(f"!({tile(f'Screen of {name}')})")
+    await leave(psychologist)
