@@ -91,7 +91,9 @@ class Forwarder:
                     else:
                         arrivals.arrived(number, arrived)
             elif first != 0x80:
-                body, end = self._straighten(memory, at, size)
+                packet = rtp.parse(memory.buffer[at:end])
+                _note_arrival(layer.producer, packet, arrivals, arrived)
+                body, end = self._straighten(memory, at, packet)
         except ParseError:
             self._counters["rtp_malformed"] += 1
             return
@@ -155,9 +157,8 @@ class Forwarder:
             if consumer.lane.covers(index):
                 self._out(consumer.transport, False, renumbered(packet, consumer, index))
 
-    def _straighten(self, memory: Memory, at: int, size: int) -> tuple[int, int]:
-        """Parse a packet with a rare header; put its bare payload behind a plain one. Raises :class:`ParseError`."""
-        packet = rtp.parse(memory.buffer[at : at + size])
+    def _straighten(self, memory: Memory, at: int, packet: rtp.RtpPacket) -> tuple[int, int]:
+        """Put the bare payload of a packet with a rare header behind a plain one."""
         body = at + _PLAIN
         end = body + len(packet.payload)
         memory.bytes[body:end] = packet.payload
@@ -183,12 +184,10 @@ class Forwarder:
             self._counters["rtp_unknown_ssrc"] += 1
             return
         producer = layer.producer
-        arrival = packet.extensions.get(producer.incoming.transport_cc_id)
-        if arrival is not None and len(arrival) == 2:
-            arrivals.arrived(int.from_bytes(arrival, "big"), arrived)
+        _note_arrival(producer, packet, arrivals, arrived)
         if packet.payload_type == producer.incoming.payload_type:
             self._learn(link, layer, packet)
-            body, end = self._straighten(memory, at, size)
+            body, end = self._straighten(memory, at, packet)
             lost = layer.reception.arrived(packet.sequence, packet.timestamp, arrived)
             if lost:
                 self._nack(layer, lost)
@@ -250,3 +249,9 @@ class Forwarder:
             lost = layer.reception.overdue(now)
             if lost:
                 self._nack(layer, lost)
+
+
+def _note_arrival(producer: Producer, packet: rtp.RtpPacket, arrivals: ArrivalLog, arrived: float) -> None:
+    number = packet.extensions.get(producer.incoming.transport_cc_id)
+    if number is not None and len(number) == 2:
+        arrivals.arrived(int.from_bytes(number, "big"), arrived)

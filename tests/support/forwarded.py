@@ -22,10 +22,14 @@ class Apart:
         self._memory = Single(Names(socket.AF_INET))
         self._spread_out: list[Outgoing] = []
 
-    def give(self, transport: str, packet: bytes, now: float) -> list[Outgoing]:
-        """Lay a decrypted RTP packet into memory as the wire does; return all that is sent."""
+    def give(self, transport: str, packet: bytes, now: float, arrived: float | None = None) -> list[Outgoing]:
+        """Lay a decrypted RTP packet into memory as the wire does; return all that is sent.
+
+        ``arrived`` is when it came, if that was before ``now``.
+        """
         self._spread_out = []
-        self.router.taker(transport)(self._memory, self._memory.put(packet), len(packet), now, now)
+        came = now if arrived is None else arrived
+        self.router.taker(transport)(self._memory, self._memory.put(packet), len(packet), now, came)
         return self._spread_out + self.router.take()
 
     def _spread(

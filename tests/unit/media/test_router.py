@@ -63,8 +63,10 @@ class Room:
         values = {"marker": False, "payload_type": 96, "timestamp": 3000, "ssrc": CAMERA, **more}
         return self.give(rtp.build(sequence=sequence, payload=payload, **values), now)
 
-    def give(self, packet: bytes, now: float = 0.0, transport: str = "up") -> list[Outgoing]:
-        return self._apart.give(transport, packet, now)
+    def give(
+        self, packet: bytes, now: float = 0.0, transport: str = "up", arrived: float | None = None
+    ) -> list[Outgoing]:
+        return self._apart.give(transport, packet, now, arrived)
 
     def tick(self, now: float) -> list[Outgoing]:
         self.router.tick(now)
@@ -105,6 +107,20 @@ def test_it_rewrites_a_packet_to_the_routers_own_numbers(room: Room) -> None:
     assert (sent.payload_type, sent.ssrc, sent.payload) == (101, encoding(offer)["ssrc"], KEY)
     assert (sent.marker, sent.timestamp, sent.sequence < 1 << 15) == (True, 3000, True)
     assert sent.extensions == {ortc.ABS_SEND_TIME_ID: rtp.abs_send_time(1.0).to_bytes(3, "big")}
+
+
+@pytest.mark.parametrize("offset", [0, 12])  # the second way is that of packets with a rare header
+def test_the_publisher_hears_when_a_packet_came_and_subscribers_when_it_left(room: Room, offset: int) -> None:
+    room.subscribe("bob")
+    rare = 0x90 | offset // 4
+    header = bytes((rare, 96)) + (500).to_bytes(2, "big") + (3000).to_bytes(4, "big") + CAMERA.to_bytes(4, "big")
+    extension = bytes.fromhex("bede0001") + bytes((0x31, 0, 9, 0))
+    (sent,) = media(room.give(header + bytes(offset) + extension + KEY, now=1.0, arrived=0.576))
+    assert sent.extensions == {ortc.ABS_SEND_TIME_ID: rtp.abs_send_time(1.0).to_bytes(3, "big")}
+    (report,) = [each.packet for each in room.tick(1.0) if (each.packet[0] & 0x1F, each.packet[1]) == (15, 205)]
+    base, count = report[12:14], report[14:16]
+    assert (base, count) == (b"\0\x09", b"\0\x01")
+    assert int.from_bytes(report[16:19], "big") * 0.064 == pytest.approx(0.576)
 
 
 def test_all_subscribers_get_the_same_bytes(room: Room) -> None:
