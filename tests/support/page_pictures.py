@@ -198,17 +198,7 @@ async def walk_desk(demo: Demo, browsers: Browsers, album: Album) -> None:
     await album.open(manager, "record-print", f"{record}/print")
     await album.open(manager, "feedback-empty", f"{demo.url}/feedback")
 
-    stranger = await chromium.person("psychologist of another case", viewport=DESK)
-    await sign_in(stranger, demo, "psychologist", 1)
-    await album.open(stranger, "emergency", f"{demo.url}/emergency")
-    await stranger.goto(case)
-    await album.keep(stranger, "refused")
-    await stranger.click("link", "Open this case in an emergency")
-    await stranger.fill("Why you need it", "The client phoned, has fallen, and nobody of the team answers.")
-    await stranger.click("button", "Open the case")
-    await stranger.see(demo.client)
-    await album.keep(stranger, "reading")
-    for page in (manager, stranger, person):
+    for page in (manager, person):
         await page.close()
 
 
@@ -229,11 +219,22 @@ async def walk_own_page(person: ChromiumPage, link: str, pin: str, album: Album)
 
 
 async def walk_supervisor(demo: Demo, browsers: Browsers, album: Album) -> None:
-    """The supervisor's desk and what leads from it."""
+    """Somebody opens a case in an emergency; then the supervisor's desk and what leads from it."""
     chromium = await browsers.chromium()
+    case = demo.links["case_url"]
+    stranger = await chromium.person("psychologist of another case", viewport=DESK)
+    await sign_in(stranger, demo, "psychologist", 1)
+    await album.open(stranger, "emergency", f"{demo.url}/emergency")
+    await stranger.goto(case)
+    await album.keep(stranger, "refused")
+    await stranger.click("link", "Open this case in an emergency")
+    await stranger.fill("Why you need it", "The client phoned, has fallen, and nobody of the team answers.")
+    await stranger.click("button", "Open the case")
+    await stranger.see(demo.client)
+    await album.keep(stranger, "reading")
+    await stranger.close()
     supervisor = await chromium.person("supervisor", viewport=DESK)
     await sign_in(supervisor, demo, "supervisor")
-    case = demo.links["case_url"]
     for name, url in (
         ("supervision", f"{demo.url}/supervision"),
         ("sessions", f"{demo.url}/sessions"),
