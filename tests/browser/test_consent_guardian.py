@@ -113,7 +113,7 @@ async def test_both_agree_and_when_the_document_has_run_out_nobody_acts_and_the_
     await leave(manager)
     await manager.goto(f"{demo.links['case_url']}/consents")
     await manager.see("has expired")
-    await manager.see("the guardian's document has expired")
+    await manager.see("the person wished it")
     await manager.click("link", "Set who and when")
     await manager.fill("By which day", f"{datetime.now(UTC) + timedelta(days=2):%Y-%m-%d}")
     await manager.click("button", "Save")
