@@ -20,6 +20,7 @@ from tests.support.walk import (
     agree,
     all_meet,
     come_to_the_question,
+    in_english,
     invite,
     is_in,
     join,
@@ -103,6 +104,7 @@ async def test_both_agree_and_when_the_document_has_run_out_nobody_acts_and_the_
     run_out(demo)
     later = await in_chromium("the same link on the next day", viewport=PHONE)
     await later.goto(meeting.invitation)
+    await in_english(later)
     await later.find("heading", "This conversation takes place in another way")
     await later.see("The document of the person who answers together with you has run out.")
     assert await later.count("button", "Begin") == 0
