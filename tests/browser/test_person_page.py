@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gettext
 import re
+import sqlite3
 from datetime import UTC, datetime, timedelta
 
 from tests.browser.conftest import MakeChromiumPerson, MakeFirefoxPerson
@@ -103,6 +104,36 @@ async def test_a_person_stops_and_agrees_again_with_one_tap_and_sees_who_has_rea
     await person.reload()
     await person.see("This link does not work any more. Please phone us.")
     assert not faults, "\n".join(faults)
+
+
+async def test_a_stop_holds_and_says_so_while_the_server_cannot_write(
+    demo: Demo, in_chromium: MakeChromiumPerson
+) -> None:
+    manager = await in_chromium("case manager", viewport=DESK)
+    await sign_in(manager, demo, "case_manager")
+    consents = f"{demo.links['case_url']}/consents"
+    await manager.goto(consents)
+    await write_down(manager, "Yes")
+    await manager.click("link", "The person's own page")
+    await manager.click("button", "The phone is safe")
+    link = await manager.evaluate("document.getElementById('person-link').value")
+    person = await in_chromium("client", viewport=PHONE)
+    await person.goto(link)
+    await person.find("button", "Stop agreeing")
+
+    shut = sqlite3.connect(demo.data / "poruch.sqlite3", isolation_level=None, timeout=30)
+    shut.execute("BEGIN IMMEDIATE")
+    await person.click("button", "Stop agreeing")
+    await person.see("the server writes it down as soon as it can")
+    await person.see("stopped agreeing")
+    await person.see_none("Stop agreeing")
+    shut.close()
+    await manager.goto(consents)
+    await manager.wait_for(
+        "fetch(location.href).then(page => page.text()).then(text => text.includes('stopped agreeing'))"
+    )
+    await person.reload()
+    await person.find("button", "I agree again")
 
 
 async def test_in_firefox_and_in_ukrainian_a_person_does_the_same(

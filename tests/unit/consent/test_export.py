@@ -7,11 +7,13 @@ from pathlib import Path
 import pytest
 
 from consent import export
+from consent.checkpointer import LedgerProblem
 from consent.database import Database
 from consent.events import Tag
 from consent.export import NothingSigned
 from consent.ledger import append
 from consent.tree import WIDTH
+from consent.verify import Wrong
 from tests.support.evidence import CASE, MEETING, House, verdict
 
 
@@ -76,3 +78,28 @@ async def test_only_the_holder_of_the_lease_signs(house: House) -> None:
     assert await theirs.make(house.now) is None
     house.now = house.now.replace(hour=house.now.hour + 1)
     assert await theirs.make(house.now) is not None
+
+
+async def test_whoever_ends_lets_the_next_sign_at_once(house: House) -> None:
+    await house.tell(2)
+    mine, theirs = house.checkpointer, house.checkpointer
+    theirs.holder = "another"
+    assert await mine.make(house.now) is not None
+    await house.tell(1)
+    await theirs.release()  # what is not theirs to let go
+    assert await theirs.make(house.now) is None
+    await mine.release()
+    assert await theirs.make(house.now) is not None
+
+
+async def test_whoever_does_not_hold_the_lease_notices_all_the_same(house: House) -> None:
+    await house.tell(3)
+    mine, theirs = house.checkpointer, house.checkpointer
+    theirs.holder = "another"
+    assert await mine.make(house.now) is not None
+    async with house.database.engine.begin() as connection:
+        await connection.exec_driver_sql("DELETE FROM ledger_entries WHERE sequence = 2")
+        await connection.exec_driver_sql("UPDATE ledger_head SET size = 2")
+    with pytest.raises(LedgerProblem) as problem:
+        await theirs.make(house.now)
+    assert problem.value.wrong is Wrong.ROLLED_BACK
