@@ -57,7 +57,7 @@ ON_POSTGRESQL := tests/unit/consent tests/unit/consents tests/unit/cases tests/u
   tests/flows/test_access_list.py tests/flows/test_big_case.py tests/flows/test_erasure.py tests/flows/test_evidence_pages.py \
   tests/flows/test_inspection.py tests/flows/test_key_keeping.py tests/flows/test_purge.py tests/flows/test_sampling_erased.py
 
-test-postgresql: setup ## Run the tests of cases, keys and erasure on a PostgreSQL server of their own (as root it installs one).
+test-postgresql: setup ## Run the tests of consent, ledger, cases, records and keys on a PostgreSQL server of their own (as root it installs one).
 	@.ci/system postgresql
 	$(call step,tests on PostgreSQL)
 	@$(BIN)/pytest --postgresql $(ON_POSTGRESQL)
