@@ -53,9 +53,9 @@ test: setup system ## Run every test, the browsers included (as root it installs
 	$(call step,every test)
 	@$(BIN)/pytest
 
-ON_POSTGRESQL := tests/unit/consent tests/unit/consents tests/unit/cases tests/unit/sessions tests/flows/test_cases.py \
-  tests/flows/test_access_list.py tests/flows/test_big_case.py tests/flows/test_erasure.py tests/flows/test_evidence_pages.py \
-  tests/flows/test_inspection.py tests/flows/test_key_keeping.py tests/flows/test_purge.py tests/flows/test_sampling_erased.py
+ON_POSTGRESQL := tests/unit/consent tests/unit/consents tests/unit/cases tests/unit/sessions \
+  $(addprefix tests/flows/test_,$(addsuffix .py,access_list appointments big_case cases consents devices erasure evidence_pages \
+  inspection key_keeping notices person purge record_writing sampling_erased seat_consent session_records supervision vault))
 
 test-postgresql: setup ## Run the tests of consent, ledger, cases, records and keys on a PostgreSQL server of their own (as root it installs one).
 	@.ci/system postgresql
