@@ -18,6 +18,10 @@ from .streams import Consumer, Link
 
 MUCH_LOST = 10
 """Of 256 packets: more than radio loses by chance, as much as a line does that cannot carry what is sent."""
+MUCH_ASKED = 10
+"""Packets that a receiver asks for again within ``ASKED_WINDOW``: by chance so many are lost on no line that carries a
+call, and it is known a second before the receiver's next report."""
+ASKED_WINDOW = 0.2
 
 _SECOND = 1
 _TIMESTAMP = slice(4, 8)
@@ -92,7 +96,11 @@ class Repair:
                 self._out(consumer.transport, True, rtcp.build_sender_report(told, producer.cname))
 
     def _retransmit(self, link: Link, nack: rtcp.Nack, now: float) -> None:
+        if now - link.asked_since > ASKED_WINDOW:
+            link.asked_since, link.asked = now, 0
         link.asked += len(nack.lost)
+        if link.asked >= MUCH_ASKED:
+            link.lossy_at = now
         consumer = link.by_outgoing_ssrc.get(nack.media_ssrc)
         if consumer is None or consumer.layer is None:
             return

@@ -18,9 +18,6 @@ HOLD_AFTER = 3.0
 LOSS_COUNTS = 3.0
 """Seconds for which reported loss bears an estimate out. A browser that is short of time estimates as low as one on a
 weak line, but loses nothing; a line that is too weak does lose."""
-MUCH_ASKED = 10
-"""Packets that a receiver asks for again within ``INTERVAL``: by chance so many are lost on no line that carries a
-call, and it is known a second before the receiver's next report."""
 OVERLOAD = 1.3
 """How many times what is believed must be being sent for a larger layer to end before the smaller one has begun."""
 RISE_AFTER = 1.0
@@ -83,9 +80,6 @@ class Steering:
             return []  # nearly always: nobody lacks anything
         sent = _rate(link)
         if looking:
-            if link.asked >= MUCH_ASKED:
-                link.lossy_at = now
-            link.asked = 0
             course.belief.sent(sent + course.padding_bps, now)
             self.look(link, now)
         if course.share is None:

@@ -205,7 +205,8 @@ class Link:
     lossy_at: float = float("-inf")
     """When its receiver last reported that much was lost, in the router's seconds."""
     asked: int = 0
-    """Packets that its receiver has asked for again since the last look."""
+    """Packets that its receiver has asked for again since ``asked_since``."""
+    asked_since: float = float("-inf")
 
     def take_mid(self) -> str:
         """Return a mid that this transport never had before."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from media import ortc, rtcp, rtp
+from media.repair import ASKED_WINDOW, MUCH_ASKED
 from media.router import Router
-from media.steer import HOLD_AFTER, MUCH_ASKED
+from media.steer import HOLD_AFTER
 from tests.support.forwarded import Apart
 from tests.support.simulcast import parameters, sources
 
@@ -263,6 +264,10 @@ def test_many_packets_asked_for_again_are_a_line_that_loses() -> None:
     network.keys_every_s, network.drops = 60, False
     network.capacity_bps = 300_000
     ssrc = network.router._consumers[network.consumers[network.camera]].ssrc
+    for lost in range(MUCH_ASKED):  # one after another, and never so many at once
+        network.router.on_rtcp("down", rtcp.build_nack(1, ssrc, [lost]), network.now + 2 * lost * ASKED_WINDOW)
+    network.run(5)
+    assert network.layers[-1] == 2
     network.router.on_rtcp("down", rtcp.build_nack(1, ssrc, list(range(MUCH_ASKED))), network.now)
     network.run(2)
     assert network.layers[-1] is None
