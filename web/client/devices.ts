@@ -179,11 +179,8 @@ export class Devices extends Store<DeviceState> {
       if (this.value[device] === track)
         this.set({ ...this.value, [device === "camera" ? "cameraHeld" : "microphoneHeld"]: track.muted });
     };
-    track.addEventListener("mute", () => {
-      held();
-      // Firefox may switch a camera off for all when one of its tracks is disabled for a while; opening it again helps.
-      if (device === "camera") setTimeout(() => this.value.camera === track && track.muted && void this.revive(), AGAIN_MS);
-    });
+    // Who has muted it, the person by a switch or the system by a phone call, unmutes it; asking anew would go against them.
+    track.addEventListener("mute", held);
     track.addEventListener("unmute", held);
     track.addEventListener("ended", () => {
       if (this.value[device] !== track) return;

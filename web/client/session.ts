@@ -9,6 +9,7 @@ import type { Devices } from "./devices";
 import { NotAttached, type Counts } from "./e2ee/crypto";
 import type { Encryption, Stay } from "./encryption";
 import type { End, Plant } from "./plant";
+import { twinOf } from "./stand-in";
 import { Store } from "./store";
 import {
   keepAlive,
@@ -17,7 +18,6 @@ import {
   openSend,
   publish,
   receive,
-  standInFor,
   type Health,
   type Receiving,
   type Sending,
@@ -49,6 +49,8 @@ const PASSING = new Set([
 ]);
 const FIRST_RETRY_MS = 500;
 const LAST_RETRY_MS = 8_000;
+/** So long silence that the page makes may take to reach the worker. */
+const LATE_MS = 2_000;
 
 export class MediaSession {
   readonly streams = new Store<readonly RemoteStream[]>([]);
@@ -222,7 +224,7 @@ export class MediaSession {
       this.#prove(plant, source, await publish(plant.send, plant.crypto, live, source, paused, vp9));
       return;
     }
-    if (!sending.sealed) return this.#holdBack(sending, live);
+    if (!sending.sealed) return this.#standInAnew(sending, live);
     const { producer } = sending;
     const silent = paused || !live;
     // Here alone, where the server was told at the beginning; a track that is put into a silent producer is silent.
@@ -264,14 +266,15 @@ export class MediaSession {
     };
     const stop = plant.crypto.counts.subscribe(look);
     look(plant.crypto.counts.value);
+    setTimeout(() => (sending.late = source === "microphone" && !sending.sealed) && this.#wake(), LATE_MS);
   }
 
-  /** A stand-in is a twin of the track: the camera must not stay on for it alone. */
-  async #holdBack(sending: Sending, live: MediaStreamTrack | null): Promise<void> {
-    if (!live) return sending.standIn?.stop();
-    if (sending.standIn?.readyState === "live") return;
-    sending.standIn = standInFor(live);
-    await sending.producer.replaceTrack({ track: sending.standIn });
+  async #standInAnew(sending: Sending, live: MediaStreamTrack | null): Promise<void> {
+    if (!sending.late || !live) return;
+    sending.late = false;
+    sending.standIn?.stop();
+    sending.standIn = twinOf(live);
+    await sending.producer.replaceTrack({ track: sending.standIn.track });
   }
 
   async #receive(plant: Plant, snapshot: Snapshot): Promise<void> {

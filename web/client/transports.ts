@@ -5,6 +5,7 @@ import { Device, type types } from "mediasoup-client";
 import { CODECS, isVp9 } from "./codecs";
 import type { Connection } from "./connection";
 import type { CallCrypto } from "./e2ee/crypto";
+import { standInFor, type StandIn } from "./stand-in";
 import type { ProducerState, Source } from "./types";
 
 /** Without it Chromium lets frames out before a transform is attached; with it nothing leaves that no transform has passed on. */
@@ -82,7 +83,9 @@ export interface Sending {
   /** Whether the worker has sealed a frame of it, which proves that its transform is at work. */
   sealed: boolean;
   /** Black or silent, in the place of the person's own track until that is proven; null afterwards. */
-  standIn: MediaStreamTrack | null;
+  standIn: StandIn | null;
+  /** No frame of the stand-in has come for a while, so another one has to take its place. */
+  late: boolean;
   /** Whether only browsers that take VP9 can be given it. */
   readonly vp9: boolean;
   /** With which need of the person's the browser was asked to share out the line; null: not yet. */
@@ -104,21 +107,17 @@ export async function publish(
   paused: boolean,
   vp9: types.RtpCodecCapability | null = null,
 ): Promise<Sending> {
+  const height = tallness(track);
   const standIn = standInFor(track);
   try {
-    const { producer, stream } = await produce(transport, crypto, standIn, source, paused, vp9);
-    return { producer, stream, paused, sealed: false, standIn, vp9: vp9 !== null, weighed: null };
+    // Whoever takes its place in a silent producer is silent, too.
+    standIn.track.enabled = false;
+    const { producer, stream } = await produce(transport, crypto, standIn.track, source, paused, height, vp9);
+    return { producer, stream, paused, sealed: false, standIn, late: false, vp9: vp9 !== null, weighed: null };
   } catch (error) {
     standIn.stop();
     throw error;
   }
-}
-
-/** The same shape as the track, and nothing in it: a disabled track is silence or black (Media Capture and Streams, 4.3.1). */
-export function standInFor(track: MediaStreamTrack): MediaStreamTrack {
-  const standIn = track.clone();
-  standIn.enabled = false;
-  return standIn;
 }
 
 async function produce(
@@ -127,6 +126,7 @@ async function produce(
   track: MediaStreamTrack,
   source: Source,
   paused: boolean,
+  height: number,
   vp9: types.RtpCodecCapability | null,
 ): Promise<{ producer: types.Producer; stream: number }> {
   const audio = source === "microphone";
@@ -139,9 +139,9 @@ async function produce(
     onRtpSender: (sender) => {
       stream = crypto.attachSender(sender, { kind: audio ? "audio" : "video", source, vp9: vp9 !== null });
     },
-    appData: { source, paused, ...(audio ? {} : { height: tallness(track) }) },
+    appData: { source, paused, ...(audio ? {} : { height }) },
     ...OPTIONS[source],
-    ...(source === "camera" ? { encodings: sizes(tallness(track)) } : {}),
+    ...(source === "camera" ? { encodings: sizes(height) } : {}),
     ...(vp9 ? { codec: vp9 } : {}),
   });
   if (stream === null) {
