@@ -59,14 +59,19 @@ class Tone(MediaStreamTrack):
 
 
 class MovingPicture(VideoStreamTrack):
-    """A grey picture whose brightness steps with every frame, with a stripe that walks across it."""
+    """A grey picture whose brightness steps with every frame, with a stripe that walks across it; 30 a second.
 
-    def __init__(self) -> None:
+    ``every``: only each second, third, … of them.
+    """
+
+    def __init__(self, every: int = 1) -> None:
         super().__init__()
         self._sent = 0
+        self._every = every
 
     async def recv(self) -> VideoFrame:
-        pts, time_base = await self.next_timestamp()
+        for _ in range(self._every):
+            pts, time_base = await self.next_timestamp()
         frame = VideoFrame(WIDTH, HEIGHT, "yuv420p")
         row = bytearray([16 + self._sent * 9 % 200]) * frame.planes[0].line_size
         at = self._sent * 8 % (WIDTH - 20)
@@ -145,11 +150,14 @@ class Headless:
         reply = await self._request("media.capabilities", {})
         await self._device.load(RtpCapabilities(**reply["routerRtpCapabilities"]))
 
-    async def publish(self, kind: str) -> str:
-        """Publish the tone (``audio``) or the moving picture (``video``); return the producer's id."""
+    async def publish(self, kind: str, *, every: int = 1) -> str:
+        """Publish the tone (``audio``) or the moving picture (``video``); return the producer's id.
+
+        ``every``: only each second, third, … of the pictures.
+        """
         if self._send is None:
             self._send = await self._transport("send")
-        track = Tone() if kind == "audio" else MovingPicture()
+        track = Tone() if kind == "audio" else MovingPicture(every)
         producer = await self._send.produce(track=track, stopTracks=True)
         self.producers[producer.id] = kind
         return str(producer.id)
