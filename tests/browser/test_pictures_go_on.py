@@ -1,29 +1,35 @@
 """Pictures go on while others come, go and return, keys change, and packets are lost.
 
-Counted are pictures and not seconds: what a sender has sent, and what has come out of the other's decoder. A busy
-machine may be late with them; it must not leave out a second of them.
+Two things are looked at, and neither by the clock on the wall, which goes on while a busy machine stands. **Lost**:
+what a sender has sent, and what has come out of the other's decoder, are counted; not a second of it may be missing.
+**Late**: the same camera goes to the same page a second time, without any encryption (`tests.support.beside`), and for
+as long as that shows one second of its media time, the picture of the call must have moved.
 """
 
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
+from playwright.async_api import WebSocketRoute
 
 from tests.browser.conftest import MakeChromiumPerson
+from tests.support.beside import A_SECOND, Beside
 from tests.support.chromium import ChromiumPage
 from tests.support.demo import Demo
 from tests.support.encrypted import EncryptedPerson
 from tests.support.keys_process import KeysProcess
+from tests.support.media_seen import sees
 from tests.support.page import Page
 from tests.support.socket_person import SocketPerson
-from tests.support.walk import DESK, Meeting, all_meet, join, let_in, plan, sign_in
+from tests.support.walk import DESK, Meeting, all_meet, join, let_in, picture, plan, sign_in
 
 ENCRYPTION = "poruch.encryption()"
-A_SECOND = 20
-"""So many pictures a camera makes in one."""
+IN_A_SECOND = 20
+"""So many pictures a camera makes."""
 # What has gone out, and what has come in, of pictures; one that a tired machine has dropped for being late has come.
 # A camera sends each picture in several sizes, of which a receiver gets one.
 SENT = """(async () => {
@@ -45,6 +51,32 @@ COME = """(async () => {
       }
   return found;
 })()"""
+
+
+class Wire:
+    """One page's connection to the server, from which a test can hold commits back."""
+
+    def __init__(self) -> None:
+        self.holds = False
+        self.held: list[tuple[WebSocketRoute, str | bytes]] = []
+
+    def carry(self, socket: WebSocketRoute) -> None:
+        """Pass on everything else, both ways."""
+        server = socket.connect_to_server()
+
+        def passed_on(message: str | bytes) -> None:
+            if self.holds and isinstance(message, str) and '"mls.committed"' in message:
+                self.held.append((socket, message))
+            else:
+                socket.send(message)
+
+        server.on_message(passed_on)
+
+    def let_go(self) -> None:
+        """What was held comes now, and nothing is held any more."""
+        self.holds = False
+        for socket, message in self.held:
+            socket.send(message)
 
 
 class Way:
@@ -70,8 +102,8 @@ class Way:
     async def goes_on(self) -> None:
         """Wait for two seconds' pictures more, and see that none was left out by a whole second."""
         come = (await self._receiver.evaluate(COME))["pictures"]
-        await self._receiver.wait_for(f"(await {COME}).pictures >= {come + 2 * A_SECOND}")
-        assert await self.missing() <= A_SECOND
+        await self._receiver.wait_for(f"(await {COME}).pictures >= {come + 2 * IN_A_SECOND}")
+        assert await self.missing() <= IN_A_SECOND
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -83,9 +115,13 @@ async def demo(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPath
     assert await server.stop() == 0, server.log.read_text()
 
 
-async def _two_meet(demo: Demo, in_chromium: MakeChromiumPerson) -> tuple[ChromiumPage, ChromiumPage, Meeting]:
+async def _two_meet(
+    demo: Demo, in_chromium: MakeChromiumPerson, wire: Wire | None = None
+) -> tuple[ChromiumPage, ChromiumPage, Meeting]:
     manager = await in_chromium("case manager", viewport=DESK)
     psychologist = await in_chromium("psychologist", viewport=DESK)
+    if wire is not None:
+        await psychologist.raw.route_web_socket(re.compile("/socket"), wire.carry)
     await sign_in(manager, demo, "case_manager")
     await sign_in(psychologist, demo, "psychologist")
     meeting = await plan(manager, demo)
@@ -97,6 +133,10 @@ async def _two_meet(demo: Demo, in_chromium: MakeChromiumPerson) -> tuple[Chromi
 async def test_nobodys_picture_stops_but_the_one_concerned(demo: Demo, in_chromium: MakeChromiumPerson) -> None:
     manager, psychologist, meeting = await _two_meet(demo, in_chromium)
     ways = [await Way.begin(manager, psychologist), await Way.begin(psychologist, manager)]
+    controls = [
+        await Beside.begin(manager, psychologist, picture(demo.name("case_manager"))),
+        await Beside.begin(psychologist, manager, picture(demo.name("psychologist"))),
+    ]
     epochs = [await manager.evaluate(f"{ENCRYPTION}.view.value.epoch")]
 
     async def rekeyed() -> None:
@@ -105,6 +145,9 @@ async def test_nobodys_picture_stops_but_the_one_concerned(demo: Demo, in_chromi
         epochs.append(await manager.evaluate(f"{ENCRYPTION}.view.value.epoch"))
         for way in ways:
             await way.goes_on()
+        for control in controls:
+            await control.goes_on()
+            assert await control.stood() <= A_SECOND
 
     # Somebody joins.
     process = await KeysProcess.start()
@@ -123,6 +166,33 @@ async def test_nobodys_picture_stops_but_the_one_concerned(demo: Demo, in_chromi
     await person.request("room.leave", {})
     await rekeyed()
     await again.leave()
+    await process.close()
+
+
+async def test_keys_that_come_late_are_noticed_by_that_measure(demo: Demo, in_chromium: MakeChromiumPerson) -> None:
+    wire = Wire()
+    manager, psychologist, meeting = await _two_meet(demo, in_chromium, wire)
+    name = demo.name("case_manager")
+    control = await Beside.begin(manager, psychologist, picture(name))
+    await control.goes_on()
+    assert await control.stood() <= A_SECOND
+
+    # The psychologist's page does not hear of the keys with which the case manager sends half a second later.
+    wire.holds = True
+    process = await KeysProcess.start()
+    person = await SocketPerson.come(meeting.invitation)
+    await let_in(manager, demo.client)
+    await person.until(lambda state: state["you"]["phase"] == "in")
+    client = await EncryptedPerson.start(person, meeting.invitation, process)
+    await control.stands()
+    assert wire.held
+
+    wire.let_go()
+    await sees(psychologist, picture(name))
+    await control.forget()
+    await control.goes_on()
+    assert await control.stood() <= A_SECOND
+    await client.leave()
     await process.close()
 
 
