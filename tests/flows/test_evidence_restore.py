@@ -76,7 +76,8 @@ async def seen_by_a_supervisor(settings: Settings, job: LedgerJob) -> str:
         supervisor = await hire(session, Role.SUPERVISOR)
         token = await sessions.start(session, supervisor.id, settings, datetime.now(UTC))
     cookies = {sessions.cookie_name(settings): token}
-    async with ClientSession(cookies=cookies) as browser, browser.get(f"{settings.base_url}/evidence") as answer:
+    english = {"Accept-Language": "en"}
+    async with ClientSession(cookies=cookies, headers=english) as browser, browser.get(f"{settings.base_url}/evidence") as answer:
         return await answer.text()
 
 
