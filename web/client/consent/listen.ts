@@ -52,7 +52,8 @@ export function signVideo(notice: NoticeShown): HTMLElement | null {
     h("video", {
       controls: true,
       playsinline: true,
-      preload: "none",
+      // Its first picture and its length, and no more: a black box that seems to load invites nobody.
+      preload: "metadata",
       src: atServer(notice.sign_video),
       "aria-label": t("In sign language"),
     }),
