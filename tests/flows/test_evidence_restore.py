@@ -22,6 +22,7 @@ from consent.verify import EXIT, Wrong
 from server import app as composition
 from server import backup, schema, secrets
 from server.accounts import sessions
+from server.accounts.tables import Account
 from server.cli import main
 from server.evidence.job import LEDGER_JOB, LedgerJob
 from server.http.context import DATABASE
@@ -71,13 +72,13 @@ async def tell(job: LedgerJob, count: int = 3) -> None:
 
 
 async def seen_by_a_supervisor(settings: Settings, job: LedgerJob) -> str:
-    """The page about proof."""
+    """The page about proof, in English."""
     async with job.checkpointer.database.write() as session:
         supervisor = await hire(session, Role.SUPERVISOR)
+        (await session.get_one(Account, supervisor.id)).language = "en"
         token = await sessions.start(session, supervisor.id, settings, datetime.now(UTC))
     cookies = {sessions.cookie_name(settings): token}
-    english = {"Accept-Language": "en"}
-    async with ClientSession(cookies=cookies, headers=english) as browser, browser.get(f"{settings.base_url}/evidence") as answer:
+    async with ClientSession(cookies=cookies) as browser, browser.get(f"{settings.base_url}/evidence") as answer:
         return await answer.text()
 
 
