@@ -10,7 +10,7 @@ BEFORE_FIRST = 2.0
 """Seconds of quiet before a probe, so that the estimate has settled after what went before."""
 LONGEST = 12.0
 """Seconds without progress after which a probe ends."""
-BACK_OFF = (4.0, 8.0, 16.0, 32.0)
+BACK_OFF = (4.0, 8.0, 16.0)
 """Seconds of rest after one, two, … probes in a row that gained nothing."""
 
 _FALL = 0.9  # an estimate below so much of the best one during a probe means that it was too much

@@ -15,7 +15,7 @@ from tests.support.media_room import settings
 from tests.support.page import Page
 from tests.support.weak_line import Line, offer
 
-pytestmark = pytest.mark.timeout(400)
+pytestmark = pytest.mark.timeout(500)
 
 ANSWER = """(async sdp => {
   const connection = window.line = new RTCPeerConnection();
@@ -97,7 +97,7 @@ async def test_layers_follow_the_line_both_ways_and_the_sound_stays(call: Call) 
         line.change(300_000)
         await call.shows(SMALL, within_s=40)
         line.change(2_000_000)
-        await call.shows(LARGE, within_s=240)
+        await call.shows(LARGE, within_s=300)
     finally:
         line.end()
     after = await call.page.evaluate(SEEN)
