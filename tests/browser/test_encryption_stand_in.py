@@ -73,7 +73,9 @@ async def test_it_is_made_by_the_page_and_gives_way_to_devices_that_nobody_switc
     await _client_at_the_door(demo, manager, client)
     await _is_seen(demo, manager, client)
     for kind in ("audio", "video"):
-        assert await client.evaluate(GIVEN % kind) == [f"made {kind}", f"own {kind}"]
+        *before, last = await client.evaluate(GIVEN % kind)
+        # Where an attempt comes to nothing, the next one begins with a stand-in as well.
+        assert (set(before), last) == ({f"made {kind}"}, f"own {kind}")
     assert await client.evaluate("[noted.twins.size, noted.muted]") == [0, 0]
 
 
