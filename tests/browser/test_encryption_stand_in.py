@@ -74,7 +74,7 @@ async def test_it_is_made_by_the_page_and_gives_way_to_devices_that_nobody_switc
     await _is_seen(demo, manager, client)
     for kind in ("audio", "video"):
         *before, last = await client.evaluate(GIVEN % kind)
-        # Where an attempt comes to nothing, the next one begins with a stand-in as well.
+        # In Firefox mediasoup's client asks for the browser's abilities with black pictures of its own, before ours.
         assert (set(before), last) == ({f"made {kind}"}, f"own {kind}")
     assert await client.evaluate("[noted.twins.size, noted.muted]") == [0, 0]
 
