@@ -143,6 +143,7 @@ class FirefoxPage(Page):
         super().__init__(f"{label} (Firefox)")
         self._bidi = bidi
         self._context = context
+        self._closing = False
         self.who = who
         bidi.listen(self._heard)
 
@@ -153,6 +154,8 @@ class FirefoxPage(Page):
         text = entry.get("text") or ""
         if "was interrupted while the page was loading" in text:
             return  # what Firefox says of every open socket when a page is loaded again
+        if self._closing and "AbortError" in text:
+            return  # what was still going on in a page ends with it, and nobody is left to catch it
         if entry["type"] == "javascript" and entry["level"] == "error":
             self.complaints.append(f"uncaught: {text}")
         elif "Content-Security-Policy" in text and entry["level"] == "error":
@@ -266,4 +269,5 @@ class FirefoxPage(Page):
         path.write_bytes(base64.b64decode(shot["data"]))
 
     async def close(self) -> None:
+        self._closing = True
         await self._bidi.send("browsingContext.close", context=self._context)

@@ -54,7 +54,7 @@ function silence(): StandIn {
     track,
     stop: () => {
       track.stop();
-      if (context.state !== "closed") void context.close();
+      if (context.state !== "closed") void context.close().catch(() => undefined);
     },
   };
 }
