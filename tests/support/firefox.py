@@ -52,7 +52,8 @@ KEYS = {
     "ArrowRight": "\ue014",
     "ArrowDown": "\ue015",
 }
-GONE = re.compile(r"navigat|destroyed|discarded|AbortError", re.IGNORECASE)
+# A page that was loaded in between has lost what was brought into it, too.
+GONE = re.compile(r"navigat|destroyed|discarded|AbortError|axe is not defined", re.IGNORECASE)
 # Roles and names as axe-core computes them, which is as the specification says.
 FIND = """((role, name, exact) => {
   axe.setup(document.documentElement);
