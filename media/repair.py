@@ -16,9 +16,12 @@ from .parsing import ParseError
 from .quality import SentReports, Watch
 from .streams import Consumer, Link
 
-MUCH_LOST = 10
-"""Of 256 packets: more than radio loses by chance, as much as a line does that cannot carry what is sent."""
-MUCH_ASKED = 10
+MUCH_LOST = 26
+"""Of 256 packets, a tenth: more than a bad radio link loses by chance, which takes nobody's picture away. A line that
+cannot carry what is sent loses a quarter and more before anything is held for it."""
+LOSS_WEIGHT = 0.3
+"""Of one report among those before it: three packets of thirty may be lost by chance, again and again they are not."""
+MUCH_ASKED = 20
 """Packets that a receiver asks for again within ``ASKED_WINDOW``: by chance so many are lost on no line that carries a
 call, and it is known a second before the receiver's next report."""
 ASKED_WINDOW = 0.2
@@ -73,7 +76,8 @@ class Repair:
         for block in report.blocks:
             consumer = link.by_outgoing_ssrc.get(block.ssrc)
             if consumer is not None:
-                if block.fraction_lost >= MUCH_LOST:
+                link.lost += LOSS_WEIGHT * (block.fraction_lost - link.lost)
+                if link.lost >= MUCH_LOST:
                     link.lossy_at = now
                 trip = self.sent_reports.round_trip(block, now)
                 watch.reported(block, consumer.producer.incoming.clock_rate, trip, self._counters)

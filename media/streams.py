@@ -202,8 +202,10 @@ class Link:
     available_bps: int | None = None
     sight: bool = False
     """Whether whoever receives here signs or reads lips."""
+    lost: float = 0.0
+    """Of 256 packets, by its receiver's last reports."""
     lossy_at: float = float("-inf")
-    """When its receiver last reported that much was lost, in the router's seconds."""
+    """When that was last much, in the router's seconds."""
     asked: int = 0
     """Packets that its receiver has asked for again since ``asked_since``."""
     asked_since: float = float("-inf")
