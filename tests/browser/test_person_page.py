@@ -5,7 +5,11 @@ from __future__ import annotations
 import gettext
 import re
 import sqlite3
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest_asyncio
 
 from tests.browser.conftest import MakeChromiumPerson, MakeFirefoxPerson
 from tests.support.accessible import finds_in_both_schemes, lost_in_double_text
@@ -15,6 +19,14 @@ from tests.support.walk import DESK, PHONE, sign_in
 
 STANDS = "document.querySelector('section .card .govuk-tag')?.innerText"
 UKRAINIAN = gettext.translation("poruch", ROOT / "web" / "locale", ["uk"])
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def demo(tmp_path: Path) -> AsyncIterator[Demo]:
+    """An organisation for each test: one person's page is opened once."""
+    server = await Demo.start(tmp_path / "data")
+    yield server
+    assert await server.stop() == 0, server.log.read_text()
 
 
 def uk(words: str) -> str:

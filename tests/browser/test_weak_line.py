@@ -97,7 +97,8 @@ async def test_layers_follow_the_line_both_ways_and_the_sound_stays(call: Call) 
         line.change(300_000)
         await call.shows(SMALL, within_s=40)
         line.change(2_000_000)
-        await call.shows(LARGE, within_s=300)
+        # A Chromium that has misjudged its line may stop before the largest: docs/limits.md.
+        await call.shows(MIDDLE, LARGE, within_s=300)
     finally:
         line.end()
     after = await call.page.evaluate(SEEN)
