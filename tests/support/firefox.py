@@ -158,7 +158,9 @@ class FirefoxPage(Page):
         if self._closing and ("AbortError" in text or "NetworkError when attempting to fetch" in text):
             return  # what was still going on in a page ends with it, and nobody is left to catch it
         if entry["type"] == "javascript" and entry["level"] == "error":
-            self.complaints.append(f"uncaught: {text}")
+            frames = (entry.get("stackTrace") or {}).get("callFrames", [])
+            places = [f"{each['functionName']} {each['url']}:{each['columnNumber']}" for each in frames]
+            self.complaints.append(f"uncaught: {text} {places}")
         elif "Content-Security-Policy" in text and entry["level"] == "error":
             self.complaints.append(text)
 

@@ -31,7 +31,9 @@ async function complete(appointment: string): Promise<void> {
 
 /** The organisation's key counts only when it is the one that has certified this browser. */
 async function trustOf(certificate: Certificate): Promise<VaultTrust> {
-  const reply = await fetch("/api/trust", { cache: "no-store" });
+  const reply = await fetch("/api/trust", { cache: "no-store" }).catch(() => {
+    throw new Incomplete("failed"); // no network, or somebody has gone on to the next page already
+  });
   const { organisation, revoked } = (await reply.json()) as {
     organisation: { key: string } | null;
     revoked: string[];
@@ -98,11 +100,15 @@ async function start(said: HTMLElement): Promise<void> {
   } catch (error) {
     if (!(error instanceof Incomplete || error instanceof VaultUnavailable || error instanceof CredentialError)) {
       said.textContent = words["failed"] ?? "";
+      if (isLeft(error)) return;
       throw error;
     }
     said.textContent = words[error instanceof Incomplete ? error.why : "failed"] ?? "";
   }
 }
+
+/** What a browser says of requests and of its own store in a page that is being left. */
+const isLeft = (error: unknown): boolean => error instanceof DOMException && error.name === "AbortError";
 
 const said = document.getElementById("link-secrets");
 if (said) void start(said);

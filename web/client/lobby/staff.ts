@@ -32,11 +32,12 @@ export async function staffPage(frame: Frame, devices: Devices, seat: SeatReply,
     body: [
       text(t("The conversation begins at {time}.", { time: clockHere(starts, appointment.time_zone) })),
       names === "" ? null : text(t("Expected: {names}", { names })),
-      h("div", { class: "check" }, camera.draw(alive), microphone.draw(alive)),
+      // Above the devices: whatever they show when they open, "Join" stays where it is.
       buttons(
         mainButton(t("Join"), () => done(), "check"),
         quietButton(t("Play a sound"), () => void playChime(devices.value.speaker).catch(() => undefined), "speaker"),
       ),
+      h("div", { class: "check" }, camera.draw(alive), microphone.draw(alive)),
     ],
   }));
   // Whoever is quick does not come without the devices that were about to open; the browser's question holds nobody up.
