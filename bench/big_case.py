@@ -11,7 +11,6 @@ import argparse
 import asyncio
 import json
 import os
-import platform
 import resource
 import sqlite3
 import tempfile
@@ -23,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.ledger import BATCH, ROOT, check
+from bench.machine import machine
 from consent import export, ledger
 from consent.checkpoint import Signer
 from consent.checkpointer import Checkpointer, Outside
@@ -127,19 +127,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--entries", type=int, default=400_000)
     given = parser.parse_args()
-    before = os.getloadavg()
+    about = machine(sqlite=sqlite3.sqlite_version)
     with tempfile.TemporaryDirectory() as folder:
         found = asyncio.run(measure(Path(folder), given.entries))
-    machine = {
-        "at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "cores": os.cpu_count(),
-        "kernel": platform.release(),
-        "python": platform.python_version(),
-        "sqlite": sqlite3.sqlite_version,
-        "load_before": before,
-        "load_after": os.getloadavg(),
-    }
-    RESULTS.write_text(json.dumps({"machine": machine, **found}, indent=2) + "\n")
+    about["load_after"] = os.getloadavg()
+    RESULTS.write_text(json.dumps({"machine": about, **found}, indent=2) + "\n")
     print(f"kept in {RESULTS.relative_to(ROOT)}")
 
 

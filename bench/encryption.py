@@ -11,14 +11,10 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import os
-import platform
 import shutil
 import statistics
-import subprocess
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -27,6 +23,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from bench import other_client
+from bench.machine import machine, says
 from tests.support import network
 from tests.support.browsers import Browsers
 from tests.support.demo import ROOT, Demo
@@ -182,31 +179,13 @@ async def _has(page: Page, epoch: int) -> float:
     return float(await page.wait_for(f"window.epochs[{epoch}]"))
 
 
-def machine() -> Figures:
-    """Where and with what it was measured."""
-
-    def says(*command: str) -> str:
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()  # noqa: S603 - our own words
-
-    model = next(
-        (line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line),
-        "",
-    )
-    return {
-        "at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "processor": model,
-        "cores": os.cpu_count(),
-        "load_before": os.getloadavg()[0],
-        "kernel": platform.release(),
-        "python": platform.python_version(),
-        "chromium": says("chromium", "--version"),
-        "firefox": says("firefox-esr", "--version"),
-        "commit": says("git", "rev-parse", "--short", "HEAD"),
-    }
+def machine_of_browsers() -> Figures:
+    """Where and with which browsers it was measured."""
+    return machine(chromium=says("chromium", "--version"), firefox=says("firefox-esr", "--version"))
 
 
 async def _measure(repeats: int, parts: Sequence[str]) -> None:
-    about = machine()
+    about = machine_of_browsers()
     browsers = Browsers()
     try:
         with tempfile.TemporaryDirectory() as folder:

@@ -12,7 +12,6 @@ import argparse
 import asyncio
 import json
 import os
-import platform
 import resource
 import sqlite3
 import tempfile
@@ -25,6 +24,7 @@ from typing import Any
 
 from sqlalchemy import text
 
+from bench.machine import machine
 from consent import export
 from consent.checkpoint import Signer
 from consent.checkpointer import Checkpointer, Outside
@@ -196,27 +196,19 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=None)
     parser.add_argument("--least", action="store_true", help="only what no verifier can do without, into the last file")
     given = parser.parse_args()
-    load = os.getloadavg()
+    about = machine(sqlite=sqlite3.sqlite_version)
     if given.least:
         kept = json.loads(RESULTS.read_text())
         least: Timed = {}
         with timed(least, LEAST):
             floor(kept["entries"])()
-        kept["least_measured_apart"] = {"at": datetime.now(UTC).isoformat(timespec="seconds"), "load": load, **least}
+        kept["least_measured_apart"] = {**about, **least}
         RESULTS.write_text(json.dumps(kept, indent=2, ensure_ascii=False) + "\n")
         return
     with tempfile.TemporaryDirectory(dir=given.folder) as folder:
         found = asyncio.run(measure(Path(folder), given.entries))
-    machine = {
-        "at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "cores": os.cpu_count(),
-        "kernel": platform.release(),
-        "python": platform.python_version(),
-        "sqlite": sqlite3.sqlite_version,
-        "load_before": load,
-        "load_after": os.getloadavg(),
-    }
-    RESULTS.write_text(json.dumps({"machine": machine, **found}, indent=2) + "\n")
+    about["load_after"] = os.getloadavg()
+    RESULTS.write_text(json.dumps({"machine": about, **found}, indent=2) + "\n")
     print(f"kept in {RESULTS.relative_to(ROOT)}")
 
 

@@ -10,14 +10,11 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import os
-import platform
-import subprocess
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
 from pathlib import Path
 
 from bench import media_cost, media_lossy, media_rooms
+from bench.machine import machine, says
 from bench.media_cost import Figures, say
 from tests.support import network
 
@@ -53,27 +50,6 @@ async def _soak(address: str, wish: argparse.Namespace) -> Figures:
 PARTS: dict[str, Part] = {"cost": _cost, "rooms": _rooms, "lossy": _lossy, "keep": _keep_people, "soak": _soak}
 
 
-def machine() -> Figures:
-    """Where and with what it was measured."""
-
-    def says(*command: str) -> str:
-        done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own words
-        return done.stdout.strip()
-
-    lines = Path("/proc/cpuinfo").read_text().splitlines()
-    return {
-        "at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "processor": next((line.split(":")[1].strip() for line in lines if "model name" in line), ""),
-        "cores": os.cpu_count(),
-        "load_before": round(os.getloadavg()[0], 2),
-        "kernel": platform.release(),
-        "python": platform.python_version(),
-        "janus": says("dpkg-query", "-W", "-f", "${Version}", "janus"),
-        "srtp": "AEAD_AES_128_GCM",
-        "commit": says("git", "rev-parse", "--short", "HEAD"),
-    }
-
-
 def merge(old: Figures, new: Figures) -> Figures:
     """``new`` over ``old``: what a shorter run did not measure stays, as it was."""
     both = dict(old)
@@ -91,7 +67,7 @@ def _keep(found: Figures) -> None:
 
 async def _measure(address: str, wish: argparse.Namespace) -> None:
     for part in wish.only or PARTS:
-        about = machine()
+        about = machine(janus=says("dpkg-query", "-W", "-f", "${Version}", "janus"), srtp="AEAD_AES_128_GCM")
         found = await PARTS[part](address, wish)
         say(json.dumps({name: value for name, value in found.items() if name != part}, indent=1))
         if not wish.dry:

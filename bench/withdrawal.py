@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench.encryption import BROWSERS, _open, _summary, machine
+from bench.encryption import BROWSERS, _open, _summary, machine_of_browsers
 from tests.support import network
 from tests.support.browsers import Browsers
 from tests.support.chromium import ChromiumPage
@@ -156,7 +156,7 @@ def _figures(rounds: Sequence[dict[str, float]]) -> Figures:
 
 async def measure(rounds: int) -> Figures:
     """Both ways, with the client in each browser; what is known so far is kept at once."""
-    about = machine()
+    about = machine_of_browsers()
     browsers = Browsers()
     found: Figures = {browser: {} for browser in BROWSERS}
     result = {"limit_ms": LIMIT_MS, "rounds": rounds, "milliseconds_after_the_tap": found, "machine": about}

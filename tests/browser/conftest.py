@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
@@ -35,6 +36,14 @@ async def browsers() -> AsyncIterator[Browsers]:
 async def demo(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Demo]:
     """One demo organisation for the module; its appointment starts now."""
     server = await Demo.start(tmp_path_factory.mktemp("demo") / "data")
+    yield server
+    assert await server.stop() == 0, server.log.read_text()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def own_demo(tmp_path: Path) -> AsyncIterator[Demo]:
+    """An organisation for each test, for modules that say ``demo = own_demo``."""
+    server = await Demo.start(tmp_path / "data")
     yield server
     assert await server.stop() == 0, server.log.read_text()
 

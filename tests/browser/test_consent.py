@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from pathlib import Path
 
-import pytest_asyncio
 from playwright.async_api import Route
 
-from tests.browser.conftest import MakeChromiumPerson
+from tests.browser.conftest import MakeChromiumPerson, own_demo
 from tests.support.chromium import ChromiumPage
 from tests.support.demo import Demo
 from tests.support.media_seen import sees_no_more
@@ -36,12 +33,7 @@ from tests.support.walk import (
 OPEN_CONNECTIONS = "witness.connections.filter(one => one.connectionState !== 'closed').length"
 
 
-@pytest_asyncio.fixture(loop_scope="session")
-async def demo(tmp_path: Path) -> AsyncIterator[Demo]:
-    """An organisation for each test: what a client has agreed to holds for the next conversation, too."""
-    server = await Demo.start(tmp_path / "data")
-    yield server
-    assert await server.stop() == 0, server.log.read_text()
+demo = own_demo  # what a client has agreed to holds for the next conversation, too
 
 
 async def _planned(demo: Demo, in_chromium: MakeChromiumPerson) -> tuple[ChromiumPage, ChromiumPage, Meeting]:

@@ -3,24 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from pathlib import Path
 
-import pytest_asyncio
-
-from tests.browser.conftest import MakeChromiumPerson
+from tests.browser.conftest import MakeChromiumPerson, own_demo
 from tests.browser.test_pages_accessible import Inspector
 from tests.support.accessible import press_by_keyboard
 from tests.support.demo import Demo
 from tests.support.walk import DESK, PHONE, all_meet, arrive, invite, is_in, join, let_in, plan, ready, sign_in, waits
 
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def demo(tmp_path: Path) -> AsyncIterator[Demo]:
-    """An organisation for each test."""
-    server = await Demo.start(tmp_path / "data")
-    yield server
-    assert await server.stop() == 0, server.log.read_text()
+demo = own_demo
 
 
 async def test_the_pages_that_ask_are_accessible_and_are_answered_by_keyboard(

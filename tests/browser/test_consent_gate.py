@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from pathlib import Path
 
-import pytest_asyncio
-
-from tests.browser.conftest import MakeChromiumPerson
+from tests.browser.conftest import MakeChromiumPerson, own_demo
 from tests.support.chromium import ChromiumPage
 from tests.support.demo import Demo
 from tests.support.walk import (
@@ -30,12 +26,7 @@ from tests.support.walk import (
 WHAT = "You and your team see and hear each other. This sentence is new."
 
 
-@pytest_asyncio.fixture(loop_scope="session")
-async def demo(tmp_path: Path) -> AsyncIterator[Demo]:
-    """An organisation for each test."""
-    server = await Demo.start(tmp_path / "data")
-    yield server
-    assert await server.stop() == 0, server.log.read_text()
+demo = own_demo
 
 
 async def _publish(page: ChromiumPage, demo: Demo) -> None:

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import pytest_asyncio
-
-from tests.browser.conftest import MakeChromiumPerson
+from tests.browser.conftest import MakeChromiumPerson, own_demo
 from tests.support.chromium import ChromiumPage
 from tests.support.demo import Demo
 from tests.support.walk import (
@@ -35,12 +32,7 @@ GUARDIAN = "Марія"
 PAPER = b"%PDF-1.4\n% a decision of the court, as a scanner would keep it\n%%EOF\n"
 
 
-@pytest_asyncio.fixture(loop_scope="session")
-async def demo(tmp_path: Path) -> AsyncIterator[Demo]:
-    """An organisation for each test."""
-    server = await Demo.start(tmp_path / "data")
-    yield server
-    assert await server.stop() == 0, server.log.read_text()
+demo = own_demo
 
 
 async def add_guardian(page: ChromiumPage, demo: Demo, file: Path) -> None:

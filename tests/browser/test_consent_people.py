@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from pathlib import Path
 
-import pytest_asyncio
-
-from tests.browser.conftest import MakeChromiumPerson
+from tests.browser.conftest import MakeChromiumPerson, own_demo
 from tests.support.chromium import ChromiumPage
 from tests.support.demo import Demo
 from tests.support.media_seen import sees_no_more
@@ -35,12 +31,7 @@ OPEN_CONNECTIONS = "witness.connections.filter(one => one.connectionState !== 'c
 HUSBAND = "Василь"
 
 
-@pytest_asyncio.fixture(loop_scope="session")
-async def demo(tmp_path: Path) -> AsyncIterator[Demo]:
-    """An organisation for each test."""
-    server = await Demo.start(tmp_path / "data")
-    yield server
-    assert await server.stop() == 0, server.log.read_text()
+demo = own_demo
 
 
 async def add_client(page: ChromiumPage, demo: Demo, name: str) -> None:

@@ -5,13 +5,9 @@ from __future__ import annotations
 import gettext
 import re
 import sqlite3
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
-import pytest_asyncio
-
-from tests.browser.conftest import MakeChromiumPerson, MakeFirefoxPerson
+from tests.browser.conftest import MakeChromiumPerson, MakeFirefoxPerson, own_demo
 from tests.support.accessible import finds_in_both_schemes, lost_in_double_text
 from tests.support.chromium import ChromiumPage
 from tests.support.demo import ROOT, Demo
@@ -21,12 +17,7 @@ STANDS = "document.querySelector('section .card .govuk-tag')?.innerText"
 UKRAINIAN = gettext.translation("poruch", ROOT / "web" / "locale", ["uk"])
 
 
-@pytest_asyncio.fixture(loop_scope="session")
-async def demo(tmp_path: Path) -> AsyncIterator[Demo]:
-    """An organisation for each test: one person's page is opened once."""
-    server = await Demo.start(tmp_path / "data")
-    yield server
-    assert await server.stop() == 0, server.log.read_text()
+demo = own_demo  # one person's page is opened once
 
 
 def uk(words: str) -> str:

@@ -6,14 +6,11 @@ import asyncio
 import json
 import re
 import sys
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import pytest_asyncio
-
 from server.supervision.draw import Month
-from tests.browser.conftest import MakeChromiumPerson
+from tests.browser.conftest import MakeChromiumPerson, own_demo
 from tests.browser.test_pages_accessible import Inspector
 from tests.support.chromium import ChromiumPage
 from tests.support.demo import ROOT, Demo
@@ -22,12 +19,7 @@ from tests.support.walk import DESK, PHONE, sign_in
 READING = "[...document.querySelectorAll('[data-table=readers] tbody tr')].map(row => row.innerText)"
 
 
-@pytest_asyncio.fixture(loop_scope="session")
-async def demo(tmp_path: Path) -> AsyncIterator[Demo]:
-    """An organisation for each test: alarms and draws of one would be seen in the other."""
-    server = await Demo.start(tmp_path / "data")
-    yield server
-    assert await server.stop() == 0, server.log.read_text()
+demo = own_demo  # alarms and draws of one would be seen in the other
 
 
 async def last_week(page: ChromiumPage, demo: Demo) -> str:

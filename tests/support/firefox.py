@@ -155,7 +155,7 @@ class FirefoxPage(Page):
         text = entry.get("text") or ""
         if "was interrupted while the page was loading" in text:
             return  # what Firefox says of every open socket when a page is loaded again
-        if self._closing and ("AbortError" in text or "NetworkError when attempting to fetch" in text):
+        if self._closing and "AbortError" in text:
             return  # what was still going on in a page ends with it, and nobody is left to catch it
         if entry["type"] == "javascript" and entry["level"] == "error":
             frames = (entry.get("stackTrace") or {}).get("callFrames", [])
