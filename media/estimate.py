@@ -2,6 +2,7 @@
 
 A browser's estimate never exceeds one and a half times what reaches it. So a small one is a sign of a weak network only
 when more than that was sent; otherwise nobody has tried, and what was believed before stands until somebody does.
+Nor does every estimate grow as far as it could: where it stands still while more than it arrives, what arrives counts.
 """
 
 from __future__ import annotations
@@ -18,10 +19,12 @@ _EXCEEDED = 0.95
 class Belief:
     """One subscriber's network. Times in seconds of one steady clock, rates in bits per second."""
 
-    __slots__ = ("_sent", "bps")
+    __slots__ = ("_estimate_bps", "_sent", "_stood_bps", "bps")
 
     def __init__(self) -> None:
         self.bps = FIRST_BPS
+        self._estimate_bps = 0.0
+        self._stood_bps: float | None = None
         self._sent: deque[tuple[float, float]] = deque()
 
     def sent(self, rate_bps: float, now: float) -> None:
@@ -30,8 +33,17 @@ class Belief:
         while self._sent[0][0] < now - _WINDOW:
             self._sent.popleft()
 
-    def heard(self, estimate_bps: float) -> None:
-        """Take the browser's estimate."""
+    def heard(self, estimate_bps: float, *, losing: bool = False) -> None:
+        """Take the browser's estimate. On a line that is ``losing`` what is sent now counts, not only what lasted."""
+        self._estimate_bps = estimate_bps
+        if self._stood_bps is not None and not losing and self._stood_bps <= estimate_bps < self.bps:
+            return  # it says what it has said all the while
+        rates = [rate for _, rate in self._sent] or [0.0]
+        if estimate_bps >= self.bps or estimate_bps < _EXCEEDED * (rates[-1] if losing else min(rates)):
+            self.bps, self._stood_bps = estimate_bps, None
+
+    def arrived(self) -> None:
+        """Believe what was sent lately: nothing of it was lost, and the browser's estimate did not fall meanwhile."""
         least = min((rate for _, rate in self._sent), default=0.0)
-        if estimate_bps >= self.bps or estimate_bps < _EXCEEDED * least:
-            self.bps = estimate_bps
+        if least > self.bps:
+            self.bps, self._stood_bps = least, self._estimate_bps

@@ -10,6 +10,8 @@ BEFORE_FIRST = 2.0
 """Seconds of quiet before a probe, so that the estimate has settled after what went before."""
 LONGEST = 12.0
 """Seconds without progress after which a probe ends."""
+STANDS = 3.0
+"""Seconds without progress after which an estimate is taken not to follow what arrives."""
 BACK_OFF = (4.0, 8.0, 16.0)
 """Seconds of rest after one, two, … probes in a row that gained nothing."""
 
@@ -54,3 +56,7 @@ class Prober:
             self._began_at = None
             return 0.0
         return max(0.0, min(_ABOVE * estimate_bps, missing_bps) - sent_bps)
+
+    def stands(self, now: float) -> bool:
+        """Tell whether a probe goes on that the estimate has not followed for a while."""
+        return self._began_at is not None and now - self._began_at >= STANDS

@@ -18,6 +18,8 @@ HOLD_AFTER = 3.0
 LOSS_COUNTS = 3.0
 """Seconds for which reported loss bears an estimate out. A browser that is short of time estimates as low as one on a
 weak line, but loses nothing; a line that is too weak does lose."""
+LITTLE_LOST = 5
+"""Of 256 packets: a line that loses less carries what it is sent."""
 OVERLOAD = 1.3
 """How many times what is believed must be being sent for a larger layer to end before the smaller one has begun."""
 RISE_AFTER = 1.0
@@ -55,17 +57,19 @@ class Steering:
 
     def estimated(self, link: Link, estimate_bps: float, now: float) -> None:
         """Take the estimate of a link's browser."""
-        self._course(link).belief.heard(estimate_bps)
+        self._course(link).belief.heard(estimate_bps, losing=_losing(link, now))
         self.look(link, now)
 
     def look(self, link: Link, now: float) -> None:
         """Move a link's consumers to the layers that fit now."""
         course = self._course(link)
         course.looked_at = now
+        sent = _rate(link)
+        # Here and not on the ticks: while a browser reports ten times a second, no tick is left to look.
+        course.belief.sent(sent + course.padding_bps, now)
         wishes = [_wish(consumer, now) for consumer in link.consumers.values() if consumer.wanted]
         course.share = allocate(course.belief.bps, wishes, sight=link.sight)
-        losing = now - link.lossy_at <= LOSS_COUNTS
-        overloaded = losing and _rate(link) > OVERLOAD * course.belief.bps
+        overloaded = _losing(link, now) and sent > OVERLOAD * course.belief.bps
         for consumer in link.consumers.values():
             if consumer.wanted:
                 self._apply(consumer, course.share.places.get(consumer.id), now)
@@ -78,13 +82,13 @@ class Steering:
         looking = now - course.looked_at >= INTERVAL
         if not looking and not course.padding_bps and (course.share is None or course.share.missing_bps is None):
             return []  # nearly always: nobody lacks anything
-        sent = _rate(link)
         if looking:
-            course.belief.sent(sent + course.padding_bps, now)
+            if course.padding_bps and course.prober.stands(now) and link.lost < LITTLE_LOST:
+                course.belief.arrived()
             self.look(link, now)
         if course.share is None:
             return []
-        rate = course.prober.rate(course.belief.bps, sent, course.share.missing_bps, now)
+        rate = course.prober.rate(course.belief.bps, _rate(link), course.share.missing_bps, now)
         course.padding_bps = rate
         carrier = next((each for each in link.consumers.values() if each.producer.kind == "video"), None)
         if not rate or carrier is None:
@@ -125,7 +129,7 @@ class Steering:
         """Hold a consumer that has not fitted for long enough; until then return the place of its smallest layer."""
         if consumer.lacking_since is None:
             consumer.lacking_since = now
-        losing = now - consumer.link.lossy_at <= LOSS_COUNTS
+        losing = _losing(consumer.link, now)
         if not consumer.held and not (losing and now - consumer.lacking_since >= HOLD_AFTER):
             active = [each.place for each in consumer.producer.layers if each.active(now)]
             return min(active, default=0)
@@ -134,6 +138,10 @@ class Steering:
             consumer.held = True
             self._held(consumer)
         return None
+
+
+def _losing(link: Link, now: float) -> bool:
+    return now - link.lossy_at <= LOSS_COUNTS
 
 
 def _rate(link: Link) -> float:

@@ -43,6 +43,37 @@ def test_what_has_only_just_begun_to_be_sent_does_not_count_yet() -> None:
     assert made.bps == 150_000
 
 
+def test_on_a_line_that_loses_it_counts_at_once() -> None:
+    made = belief(30_000, 330_000)
+    made.heard(120_000)
+    assert made.bps == FIRST_BPS
+    made.heard(120_000, losing=True)
+    assert made.bps == 120_000
+    made = belief(330_000, 30_000)
+    made.heard(120_000, losing=True)
+    assert made.bps == FIRST_BPS, "so little was sent that nothing follows from it"
+
+
+def test_what_has_arrived_is_believed_until_the_estimate_falls() -> None:
+    made = belief(*[900_000] * 10)
+    made.heard(830_000)
+    assert made.bps == 830_000
+    made.arrived()
+    made.heard(830_000)
+    made.heard(840_000)
+    assert made.bps == 900_000
+    made.heard(760_000)
+    assert made.bps == 760_000
+
+
+def test_a_line_that_loses_has_carried_nothing() -> None:
+    made = belief(*[900_000] * 10)
+    made.heard(830_000)
+    made.arrived()
+    made.heard(830_000, losing=True)
+    assert made.bps == 830_000
+
+
 def test_before_anything_was_sent_nothing_is_concluded() -> None:
     made = Belief()
     made.heard(1000)

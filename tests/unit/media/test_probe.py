@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from media.probe import BACK_OFF, BEFORE_FIRST, LONGEST, Prober
+from media.probe import BACK_OFF, BEFORE_FIRST, LONGEST, STANDS, Prober
 
 
 def test_nothing_is_probed_while_nobody_lacks_anything() -> None:
@@ -51,6 +51,17 @@ def test_a_probe_that_went_too_far_but_gained_something_is_followed_by_a_short_r
         estimate *= 1.5 * 0.85  # what browsers do when they have seen too much
         assert prober.rate(estimate, 150_000, 2_000_000, now + 2) == 0
         now += 2 + BACK_OFF[0]
+
+
+def test_it_knows_when_an_estimate_does_not_follow() -> None:
+    prober = Prober()
+    assert not prober.stands(0.0)
+    prober.rate(300_000, 150_000, 700_000, 0.0)
+    prober.rate(300_000, 150_000, 700_000, BEFORE_FIRST)
+    assert not prober.stands(BEFORE_FIRST + STANDS - 0.1)
+    assert prober.stands(BEFORE_FIRST + STANDS)
+    prober.rate(320_000, 150_000, 700_000, BEFORE_FIRST + STANDS)
+    assert not prober.stands(BEFORE_FIRST + STANDS + 0.1)
 
 
 def test_success_forgives() -> None:

@@ -35,6 +35,9 @@ class Network:
         self.drops = True
         """Whether what does not fit is lost; a browser that is short of time estimates low and loses nothing."""
         self.estimate_bps = 200_000.0
+        self.most_bps = float("inf")
+        """Where the estimate stands still, as Chromium's sometimes does for minutes, whatever arrives."""
+        self.reports_a_second = 1
         self.keys_every_s: float | None = None
         """Key frames at times of the publisher's own, however often it is asked; None: when it is asked."""
         self.router.open_link("up", "ann", "send")
@@ -81,6 +84,8 @@ class Network:
                 self.router.tick(self.now)
                 sent += sum(len(each.packet) for each in self.router.take() if each.transport == "down")
             self.frames += 1
+            if self.frames % (30 // self.reports_a_second) == 0:
+                self._tell()
         for source in self.sources:
             self.router.on_rtcp("up", source.report(self.frames), self.now)
         self.router.take()
@@ -107,9 +112,12 @@ class Network:
         if sent_bps > self.capacity_bps:
             self.estimate_bps = 0.85 * passed
         else:
-            self.estimate_bps = min(1.08 * self.estimate_bps + 1000, 1.5 * passed + 10_000)
+            self.estimate_bps = min(1.08 * self.estimate_bps + 1000, 1.5 * passed + 10_000, self.most_bps)
         if sent_bps > self.capacity_bps and self.drops:
             self.report(int(256 * (1 - self.capacity_bps / sent_bps)))
+        self._tell()
+
+    def _tell(self) -> None:
         exponent = max(0, int(self.estimate_bps).bit_length() - 18)
         value = (exponent << 18) | int(self.estimate_bps) >> exponent
         packet = b"\x8f\xce\0\5\0\0\0\1\0\0\0\0REMB\1" + value.to_bytes(3, "big") + b"\0\0\0\1"
@@ -129,6 +137,33 @@ def test_layers_follow_a_line_down_and_up_again_and_sound_never_stops() -> None:
     assert network.layers[-1] == 2
     assert network.notices == []
     assert network.sounds == network.frames
+
+
+def test_a_browser_that_reports_all_the_time_is_followed_as_well() -> None:
+    network = Network()
+    network.reports_a_second = 10  # as Chromium does while it sees too much; the looks between reports are none then
+    network.run(35)
+    assert network.layers[-1] == 2
+    network.capacity_bps = 300_000
+    network.run(6)
+    assert network.layers[-1] == 0
+
+
+def test_where_an_estimate_stands_still_what_arrives_counts() -> None:
+    network = Network()
+    network.most_bps = 830_000
+    network.run(60)
+    assert network.layers[-1] == 2
+    network.capacity_bps, network.most_bps = 300_000, float("inf")
+    network.run(15)
+    assert network.layers[-1] == 0
+
+
+def test_where_more_than_an_estimate_is_lost_it_is_believed() -> None:
+    network = Network()
+    network.most_bps = network.capacity_bps = 830_000
+    network.run(60)
+    assert set(network.layers[20:]) <= {0, 1}
 
 
 def test_a_line_for_one_layer_more_is_not_tried_again_and_again() -> None:
