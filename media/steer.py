@@ -83,7 +83,8 @@ class Steering:
         if not looking and not course.padding_bps and (course.share is None or course.share.missing_bps is None):
             return []  # nearly always: nobody lacks anything
         if looking:
-            if course.padding_bps and course.prober.stands(now) and link.lost < LITTLE_LOST:
+            carried = link.lost < LITTLE_LOST and not _losing(link, now)
+            if course.padding_bps and carried and course.prober.stands(now):
                 course.belief.arrived()
             self.look(link, now)
         if course.share is None:

@@ -122,6 +122,7 @@ PHASES: Mapping[Phase, tuple[str, str]] = {
 
 WEAK_NETWORK = N_("%(name)s had a weak connection")
 BAD_NETWORK = N_("%(name)s had a bad connection")
+STOPPED = N_("%(text)s (pictures that stopped for a moment: %(count)d)")
 WEAK_LOSS_PERMILLE, BAD_LOSS_PERMILLE = 30, 100
 WEAK_ROUND_TRIP_MS, BAD_ROUND_TRIP_MS = 300, 800
 
@@ -156,7 +157,9 @@ def sentence(moment: Moment, _: Translator) -> str:
     elif moment.tag is Tag.INVITATION_REVOKED and moment.details.get("new_link"):
         text = NEW_LINK
     values: dict[str, Any] = {"name": moment.name or _(SOMEBODY)}
-    return _(text) % values
+    said = _(text) % values
+    freezes = moment.details.get("freezes", 0) if moment.tag is Tag.NETWORK else 0
+    return _(STOPPED) % {"text": said, "count": freezes} if freezes else said
 
 
 def length(total: timedelta, _: Translator) -> str:

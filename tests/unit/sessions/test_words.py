@@ -58,6 +58,21 @@ def test_its_sentence_can_be_said_of_somebody_and_of_nobody(tag: Tag) -> None:
         assert ("%(name)s" in text) is ((name or "Somebody") in told)
 
 
+@pytest.mark.parametrize(
+    ("details", "told"),
+    [
+        ({"lost_up_permille": 3, "round_trip_ms": 40}, "Olia had a good connection"),
+        ({"lost_up_permille": 3, "freezes": 0}, "Olia had a good connection"),
+        ({"freezes": 4}, "Olia had a good connection (pictures that stopped for a moment: 4)"),
+        ({"lost_down_permille": 40}, "Olia had a weak connection"),
+        ({"round_trip_ms": 900, "freezes": 1}, "Olia had a bad connection (pictures that stopped for a moment: 1)"),
+    ],
+)
+def test_a_network_is_told_as_it_was_for_who_was_there(details: dict[str, int], told: str) -> None:
+    moment = Moment(NOON, Tag.NETWORK, "s" * 16, "Olia", "client", None, details)
+    assert sentence(moment, gettext.NullTranslations().gettext) == told
+
+
 def test_no_place_is_named_for_a_tag_that_is_no_more() -> None:
     begun = {":".join(tag.value.split(":")[:length]) for tag in Tag for length in (1, 2, 3)}
     assert ELSEWHERE.keys() <= begun
