@@ -18,8 +18,9 @@ from typing import Any
 
 from bench import media_limit
 from bench.media_client import ClientTransport
+from bench.media_janus import Janus
 from bench.media_load import Load, Measured, Room, hang_up, kept_alive, people, process_seconds
-from bench.media_servers import Janus, Ours, Subject
+from bench.media_servers import Ours, Subject
 
 Figures = dict[str, Any]
 

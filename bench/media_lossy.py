@@ -16,9 +16,10 @@ from typing import Any
 
 from bench.media_client import BATCH, SLOT, ClientTransport, ffi, libc, srtp, srtp_ffi
 from bench.media_cost import LOAD_CORE, SERVER_CORE, Figures, say, summary
+from bench.media_janus import Janus
 from bench.media_load import AUDIO_BYTES, Load, Person, Stream, hang_up, remb
 from bench.media_receiver import Estimate, Picture, Sound, freezes, payload_of, video_packet
-from bench.media_servers import Janus, Ours, Subject
+from bench.media_servers import Ours, Subject
 from media import rtcp
 from media.netem import Conditions, Netem
 from media.rtp import is_rtcp
