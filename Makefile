@@ -55,9 +55,10 @@ test: setup system ## Run every test, the browsers included (as root it installs
 
 ON_POSTGRESQL := tests/unit/consent tests/unit/consents tests/unit/cases tests/unit/sessions \
   $(addprefix tests/flows/test_,$(addsuffix .py,access_list appointments big_case cases consents devices erasure evidence_pages \
-  inspection key_keeping notices person purge record_writing sampling_erased seat_consent session_records supervision vault))
+  inspection key_keeping notices person purge record_writing sampling_erased seat_consent session_records supervision vault)) \
+  $(addprefix tests/browser/test_,$(addsuffix .py,consent first_call invite supervision))
 
-test-postgresql: setup ## Run the tests of consent, ledger, cases, records and keys on a PostgreSQL server of their own (as root it installs one).
+test-postgresql: setup system ## Run the tests of consent, ledger, cases, records and keys, and calls, on a PostgreSQL server of their own (as root it installs one).
 	@.ci/system postgresql
 	$(call step,tests on PostgreSQL)
 	@$(BIN)/pytest --postgresql $(ON_POSTGRESQL)

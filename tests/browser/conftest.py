@@ -15,6 +15,7 @@ from tests.support.chromium import ChromiumPage
 from tests.support.demo import Demo
 from tests.support.firefox import FirefoxPage
 from tests.support.page import Page, PageError
+from tests.support.postgres import Postgres
 
 MakeChromiumPerson = Callable[..., Awaitable[ChromiumPage]]
 MakeFirefoxPerson = Callable[..., Awaitable[FirefoxPage]]
@@ -32,20 +33,28 @@ async def browsers() -> AsyncIterator[Browsers]:
     await started.close()
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def demo(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Demo]:
-    """One demo organisation for the module; its appointment starts now."""
-    server = await Demo.start(tmp_path_factory.mktemp("demo") / "data")
+async def _serving(data: Path, postgres: Postgres | None) -> AsyncIterator[Demo]:
+    if postgres is None:
+        server = await Demo.start(data)
+    else:
+        environment = {"PORUCH_DATABASE_URL": postgres.new_url()}
+        server = await Demo.start(data, environment=environment, module="tests.support.postgres_server")
     yield server
     assert await server.stop() == 0, server.log.read_text()
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def demo(tmp_path_factory: pytest.TempPathFactory, postgres: Postgres | None) -> AsyncIterator[Demo]:
+    """One demo organisation for the module; its appointment starts now."""
+    async for server in _serving(tmp_path_factory.mktemp("demo") / "data", postgres):
+        yield server
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def own_demo(tmp_path: Path) -> AsyncIterator[Demo]:
+async def own_demo(tmp_path: Path, postgres: Postgres | None) -> AsyncIterator[Demo]:
     """An organisation for each test, for modules that say ``demo = own_demo``."""
-    server = await Demo.start(tmp_path / "data")
-    yield server
-    assert await server.stop() == 0, server.log.read_text()
+    async for server in _serving(tmp_path / "data", postgres):
+        yield server
 
 
 @pytest_asyncio.fixture(loop_scope="session")

@@ -52,8 +52,10 @@ KEYS = {
     "ArrowRight": "\ue014",
     "ArrowDown": "\ue015",
 }
-# A page that was loaded in between has lost what was brought into it, too.
-GONE = re.compile(r"navigat|destroyed|discarded|AbortError|axe is not defined", re.IGNORECASE)
+# A page that was loaded in between has lost what was brought into it, too; one that is being loaded is empty at first.
+GONE = re.compile(
+    r"navigat|destroyed|discarded|AbortError|axe is not defined|document\.(documentElement|body) is null", re.IGNORECASE
+)
 # Roles and names as axe-core computes them, which is as the specification says.
 FIND = """((role, name, exact) => {
   axe.setup(document.documentElement);
@@ -147,6 +149,11 @@ class FirefoxPage(Page):
         self._closing = False
         self.who = who
         bidi.listen(self._heard)
+
+    async def before_scripts(self, source: str) -> None:
+        """Run `source` in every document of this tab before the document's own scripts."""
+        script = f"() => {{ {source} }}"
+        await self._bidi.send("script.addPreloadScript", functionDeclaration=script, contexts=[self._context])
 
     def _heard(self, event: dict[str, Any]) -> None:
         entry = event["params"]

@@ -31,10 +31,9 @@ class Relay:
     port: int
     log: Path
 
-    @property
-    def url(self) -> str:
-        """What browsers are told."""
-        return f"turn:{self.address}:{self.port}?transport=udp"
+    def url(self, transport: str) -> str:
+        """What browsers are told that are to reach it by ``udp`` or ``tcp``."""
+        return f"turn:{self.address}:{self.port}?transport={transport}"
 
 
 @asynccontextmanager
