@@ -57,12 +57,13 @@ class Watch:
         self.round_trip_s: float | None = None
         self.worst_round_trip_s = 0.0
 
-    def reported(self, block: ReportBlock, clock_rate: int, round_trip_s: float | None, counters: Counter[str]) -> None:
-        """Take one report block on a stream of ``clock_rate``."""
+    def reported(self, block: ReportBlock, clock_rate: int, round_trip_s: float | None, counters: Counter[str]) -> int:
+        """Take one report block on a stream of ``clock_rate``; return how many packets it is about, 0 if the first."""
         stream = self._streams.get(block.ssrc)
         if stream is None:
             stream = self._streams[block.ssrc] = _Stream(block.highest_sequence, block.highest_sequence, 0)
-        counters["reported_packets"] += max(0, block.highest_sequence - stream.highest)
+        packets = max(0, block.highest_sequence - stream.highest)
+        counters["reported_packets"] += packets
         counters["reported_lost"] += max(0, block.total_lost - stream.lost)
         stream.highest = max(stream.highest, block.highest_sequence)
         stream.lost = max(stream.lost, block.total_lost)
@@ -71,6 +72,7 @@ class Watch:
             before = self.round_trip_s
             self.round_trip_s = round_trip_s if before is None else before + (round_trip_s - before) / _SMOOTH
             self.worst_round_trip_s = max(self.worst_round_trip_s, round_trip_s)
+        return packets
 
     @property
     def packets(self) -> int:

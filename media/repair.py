@@ -19,8 +19,9 @@ from .streams import Consumer, Link
 MUCH_LOST = 26
 """Of 256 packets, a tenth: more than a bad radio link loses by chance, which takes nobody's picture away. A line that
 cannot carry what is sent loses a quarter and more before anything is held for it."""
-LOSS_WEIGHT = 0.3
-"""Of one report among those before it: three packets of thirty may be lost by chance, again and again they are not."""
+LOSS_PACKETS = 120
+"""So many packets must be reported on to weigh as much as all reports before: of five packets, which is all that some
+reports are about, one is often lost by chance, of a hundred and twenty a tenth never is."""
 MUCH_ASKED = 20
 """Packets that a receiver asks for again within ``ASKED_WINDOW``: by chance so many are lost on no line that carries a
 call, and it is known a second before the receiver's next report."""
@@ -76,11 +77,11 @@ class Repair:
         for block in report.blocks:
             consumer = link.by_outgoing_ssrc.get(block.ssrc)
             if consumer is not None:
-                link.lost += LOSS_WEIGHT * (block.fraction_lost - link.lost)
-                if link.lost >= MUCH_LOST:
-                    link.lossy_at = now
                 trip = self.sent_reports.round_trip(block, now)
-                watch.reported(block, consumer.producer.incoming.clock_rate, trip, self._counters)
+                packets = watch.reported(block, consumer.producer.incoming.clock_rate, trip, self._counters)
+                link.lost += packets / (packets + LOSS_PACKETS) * (block.fraction_lost - link.lost)
+                if packets and link.lost >= MUCH_LOST:
+                    link.lossy_at = now
 
     def _relay(self, link: Link, report: rtcp.SenderReport, now: float) -> None:
         """Hand a publisher's clock on, under the name and in the clock that each subscriber sees."""

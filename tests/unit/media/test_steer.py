@@ -49,6 +49,7 @@ class Network:
         }
         for consumer in self.consumers.values():
             self.router.pause_consumer(consumer, paused=False)
+        self.reported = 0
         self.layers: list[int | None] = []
         self.sounds = 0
 
@@ -99,11 +100,12 @@ class Network:
         self.sounds += len(media) if sound else 0
         return sum(len(each.packet) for each in out)
 
-    def report(self, lost: int) -> None:
+    def report(self, lost: int, packets: int = 30) -> None:
         """A report of the receiver, by which ``lost`` of 256 packets of each stream did not come."""
+        self.reported += packets
         for consumer in self.consumers.values():
             ssrc = self.router._consumers[consumer].ssrc
-            block = rtcp.ReportBlock(ssrc, lost, 0, 0, 0, 0, 0)
+            block = rtcp.ReportBlock(ssrc, lost, 0, self.reported, 0, 0, 0)
             self.router.on_rtcp("down", rtcp.build_receiver_report(1, [block]), self.now)
 
     def _estimate(self, sent_bps: float) -> None:
@@ -302,6 +304,11 @@ def test_a_browser_short_of_time_on_a_bad_radio_link_keeps_its_picture() -> None
     network.capacity_bps, network.drops = 100_000, False
     for lost in (0, 8, 34, 0, 17, 0, 26, 8, 0, 0, 34, 8, 0):  # of 30 packets four at most, by chance
         network.report(lost)
+        network.run(1)
+    for lost in (0, 51, 0, 42, 0, 0, 63, 42, 0, 0, 42, 0, 0, 0, 0):  # of four to six packets one at most
+        for _ in range(2):
+            network.report(lost, 5)
+            network.report(0, 5)
         network.run(1)
     assert network.layers[-1] == 0
     assert network.notices == []
