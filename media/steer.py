@@ -67,9 +67,12 @@ class Steering:
         sent = _rate(link)
         # Here and not on the ticks: while a browser reports ten times a second, no tick is left to look.
         course.belief.sent(sent + course.padding_bps, now)
+        losing = _losing(link, now)
+        if course.padding_bps and link.lost < LITTLE_LOST and not losing and course.prober.stands(now):
+            course.belief.arrived()
         wishes = [_wish(consumer, now) for consumer in link.consumers.values() if consumer.wanted]
         course.share = allocate(course.belief.bps, wishes, sight=link.sight)
-        overloaded = _losing(link, now) and sent > OVERLOAD * course.belief.bps
+        overloaded = losing and sent > OVERLOAD * course.belief.bps
         for consumer in link.consumers.values():
             if consumer.wanted:
                 self._apply(consumer, course.share.places.get(consumer.id), now)
@@ -83,9 +86,6 @@ class Steering:
         if not looking and not course.padding_bps and (course.share is None or course.share.missing_bps is None):
             return []  # nearly always: nobody lacks anything
         if looking:
-            carried = link.lost < LITTLE_LOST and not _losing(link, now)
-            if course.padding_bps and carried and course.prober.stands(now):
-                course.belief.arrived()
             self.look(link, now)
         if course.share is None:
             return []

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from media import ortc, rtcp, rtp
 from media.repair import ASKED_WINDOW, MUCH_ASKED
 from media.router import Router
@@ -151,8 +153,10 @@ def test_a_browser_that_reports_all_the_time_is_followed_as_well() -> None:
     assert network.layers[-1] == 0
 
 
-def test_where_an_estimate_stands_still_what_arrives_counts() -> None:
+@pytest.mark.parametrize("reports_a_second", [1, 10])
+def test_where_an_estimate_stands_still_what_arrives_counts(reports_a_second: int) -> None:
     network = Network()
+    network.reports_a_second = reports_a_second
     network.most_bps = 830_000
     network.run(60)
     assert network.layers[-1] == 2
