@@ -89,7 +89,9 @@ class Steering:
             self.look(link, now)
         if course.share is None:
             return []
-        rate = course.prober.rate(course.belief.bps, _rate(link), course.share.missing_bps, now)
+        # On a line that loses a tenth, padding would take the place of sound.
+        losing = _losing(link, now)
+        rate = 0.0 if losing else course.prober.rate(course.belief.bps, _rate(link), course.share.missing_bps, now)
         course.padding_bps = rate
         carrier = next((each for each in link.consumers.values() if each.producer.kind == "video"), None)
         if not rate or carrier is None:
