@@ -167,7 +167,7 @@ class Room:
         if gate(seat) not in OPEN or unasked_by(seat, self.seats):
             raise RoomError("consent_missing")
         record = about(Tag.ADMITTED, seat, now, by=actor, knock=seat.knock.kind.value)
-        return [record, *self.come_in(seat, seat.knock.arrival, now)]
+        return [record, *self.come_in(replace(seat, admitted_by=actor), seat.knock.arrival, now)]
 
     def decline(self, conn: str, seat_id: str, now: datetime) -> list[Effect]:
         """Send away whoever stands at this seat's door. Raises RoomError forbidden, unknown_seat, not_waiting."""

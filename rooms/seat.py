@@ -74,6 +74,8 @@ class Seat:
     device: str | None = None
     conn: str | None = None
     knock: Knock | None = None
+    admitted_by: str | None = None
+    """The seat that let this person in last; None for whoever came in without asking."""
     returns_until: datetime | None = None
     """Until when ``device`` comes back by itself; None in a lost seat: the server itself went away."""
     waited_since: datetime | None = None

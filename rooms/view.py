@@ -69,6 +69,8 @@ class Person:
     with_helper: bool | None
     knock: KnockKind | None
     knock_since: datetime | None
+    admitted_by: str | None
+    """The seat that let them in: its device adds them to the encrypted group."""
     muted_by_host: bool
     abilities: Abilities
     consent: Gate | None
@@ -177,6 +179,7 @@ def _person(room: Room, seat: Seat, looks: Seat, halted: Collection[str]) -> Per
         with_helper=seat.with_helper,
         knock=seat.knock.kind if seat.knock else None,
         knock_since=seat.knock.since if seat.knock else None,
+        admitted_by=seat.admitted_by,
         muted_by_host=seat.muted,
         abilities=seat.abilities,
         consent=_consent(seat, halted),

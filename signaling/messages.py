@@ -294,6 +294,7 @@ class StatePerson(Sent):
     with_helper: bool | None
     knock: KnockKind | None
     knock_since: Moment | None
+    admitted_by: Id | None
     muted_by_host: bool
     abilities: Abilities
     consent: Gate | None

@@ -13,6 +13,7 @@ const person = (seat: string, phase: PersonPhase, since: string | null): Person 
   with_helper: null,
   knock: null,
   knock_since: null,
+  admitted_by: null,
   muted_by_host: false,
   abilities: { audio: true, video: true, vp9: true },
   consent: null,

@@ -13,6 +13,7 @@ const person = (phase: PersonPhase, vp9: boolean): Person => ({
   with_helper: null,
   knock: null,
   knock_since: null,
+  admitted_by: null,
   muted_by_host: false,
   abilities: { audio: true, video: true, vp9 },
   consent: null,

@@ -43,6 +43,7 @@ function person(changes: Partial<Person>): Person {
     with_helper: null,
     knock: null,
     knock_since: null,
+    admitted_by: null,
     muted_by_host: false,
     abilities: { audio: true, video: true, vp9: true },
     consent: "allow",

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 
 import type { GroupView, Member } from "../../web/client/e2ee/crypto";
-import { asking, FreshStarts, isDeserted, leaving, turn } from "../../web/client/e2ee/turns";
+import { admitting, asking, FreshStarts, isDeserted, leaving, turn } from "../../web/client/e2ee/turns";
 import type { DeliveryState, PersonPhase, Role, Snapshot } from "../../web/client/types";
 
 const member = (seat: string, leaf: number, mayCommit: boolean): Member => ({
@@ -40,15 +40,21 @@ const state = (change: Partial<DeliveryState>): DeliveryState => ({
 });
 
 describe("the turn to commit", () => {
-  const of = (own: number, concerned: string[] = [], change: Partial<DeliveryState> = {}): number =>
-    turn(state(change), view(...HOSTS, member("d", 3, false)), HOSTS[own] as Member, new Set(concerned));
+  const of = (own: number, concerned: string[] = [], change: Partial<DeliveryState> = {}, admits: string[] = []): number =>
+    turn(state(change), view(...HOSTS, member("d", 3, false)), HOSTS[own] as Member, new Set(concerned), new Set(admits));
 
   it("is the lowest leaf's, then the next one's", () => assert.deepEqual([of(0), of(1), of(2)], [0, 1, 2]));
+  it("is first of all theirs who let somebody in", () =>
+    assert.deepEqual([0, 1, 2].map((own) => of(own, [], {}, ["b"])), [1, 0, 2]));
+  it("does not wait for whoever let somebody in and is not connected, or may not commit", () => {
+    const members = HOSTS.map(({ seat }) => ({ seat, live: seat !== "b", leads: true }));
+    assert.deepEqual([of(0, [], { members }, ["b"]), of(2, [], {}, ["d"])], [0, 2]);
+  });
   it("passes over whom it concerns", () => assert.equal(of(1, ["a"]), 0));
   it("passes over whoever is not connected", () =>
     assert.equal(of(1, [], { members: [{ seat: "a", live: false, leads: true }, { seat: "b", live: true, leads: true }] }), 0));
   it("passes over whoever may not commit", () =>
-    assert.equal(turn(state({}), view(member("d", 0, false), HOSTS[1] as Member), HOSTS[1] as Member, new Set()), 0));
+    assert.equal(turn(state({}), view(member("d", 0, false), HOSTS[1] as Member), HOSTS[1] as Member, new Set(), new Set()), 0));
 });
 
 describe("who is added and who goes", () => {
@@ -66,6 +72,11 @@ describe("who is added and who goes", () => {
     const inside = room("a", { e: ["in", "client"], f: ["in", "client"] });
     const asked = [{ seat: "e", keyPackage: "k", since }, { seat: "f", keyPackage: null, since }];
     assert.deepEqual(asking(state({ pending: asked }), inside, "a"), [{ seat: "e", keyPackage: "k" }]);
+  });
+  it("knows who has let in those who are added", () => {
+    const admitted = (seat: string, by: string | null): object => ({ seat, phase: "in", role: "client", admitted_by: by });
+    const inside = { people: [admitted("d", "b"), admitted("e", "a"), admitted("f", null)] } as unknown as Snapshot;
+    assert.deepEqual([...admitting(inside, new Set(["d", "f"]))], ["b"]);
   });
   it("takes out who has left, not who is lost", () =>
     assert.deepEqual(leaving(view(...HOSTS), people, "a", new Set()), ["c"]));

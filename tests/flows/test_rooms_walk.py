@@ -60,6 +60,7 @@ async def test_it_lets_the_host_see_who_waits_and_admit_them(house: House) -> No
     await manager.ask("host.admit", seat=CLIENT)
     await client.until(lambda: client.state["you"]["phase"] == "in")
     assert {each["seat"] for each in client.state["people"]} == {MANAGER, PSYCHOLOGIST, INTERPRETER, CLIENT, GUEST}
+    assert (await manager.until_other(CLIENT, phase="in"))["admitted_by"] == MANAGER
     entries = [entry for entry in await house.record() if entry.details.get("seat") == CLIENT]
     assert [(Tag(entry.tag), entry.actor, (entry.at - NOON).total_seconds()) for entry in entries] == [
         (Tag.WAITED, f"seat:{CLIENT}", 10),

@@ -87,6 +87,8 @@ export interface Person {
   with_helper: WithHelper;
   knock: Knock;
   knock_since: Instant | null;
+  /** The seat that let them in; null for whoever came in without asking. */
+  admitted_by: string | null;
   muted_by_host: boolean;
   abilities: Abilities;
   /** null for everybody but clients. */

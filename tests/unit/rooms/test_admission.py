@@ -68,6 +68,8 @@ def test_it_writes_who_admitted_whom() -> None:
     assert admitted.details == {"seat": CLIENT, "role": "client", "knock": "first"}
     assert room.seats[CLIENT].with_helper is True
     assert room.seats[CLIENT].since == at(9)
+    assert room.seats[CLIENT].admitted_by == MANAGER
+    assert room.seats[MANAGER].admitted_by is None
 
 
 @pytest.mark.parametrize("actor", [INTERPRETER, CLIENT])

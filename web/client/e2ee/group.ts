@@ -5,7 +5,7 @@ import { Store } from "../store";
 import { ProtocolError, type DeliveryState, type Deliveries, type ReportWhat, type Snapshot } from "../types";
 import type { Identity } from "./credential";
 import { CryptoRefused, type CallCrypto, type GroupView, type ReceivedMessage } from "./crypto";
-import { asking, FreshStarts, isDeserted, leaving, turn, type Asking } from "./turns";
+import { admitting, asking, FreshStarts, isDeserted, leaving, turn, type Asking } from "./turns";
 
 export type GroupStage =
   /** This device has no keys yet; `late` when nobody has added it for a while. */
@@ -250,7 +250,8 @@ export class CallGroup {
     }
     const what = JSON.stringify([add.map(({ keyPackage }) => keyPackage), remove]);
     if (this.#due?.what !== what) this.#due = { what, since: performance.now() };
-    const wait = turn(state, view, own, new Set([...adding, ...remove])) * TURN_MS - (performance.now() - this.#due.since);
+    const before = turn(state, view, own, new Set([...adding, ...remove]), admitting(room, adding));
+    const wait = before * TURN_MS - (performance.now() - this.#due.since);
     if (wait > 0) this.#later(wait, () => this.#queue(() => this.#look()));
     else await this.#commit(add, remove);
   }

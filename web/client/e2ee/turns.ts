@@ -45,12 +45,24 @@ export function leaving(view: GroupView, room: Snapshot, own: string, adding: Re
   return view.members.map(({ seat }) => seat).filter((seat) => seat !== own && (adding.has(seat) || !present.has(seat)));
 }
 
-/** How many certified hosts come before this one: the lowest connected leaf that is not concerned begins. */
-export function turn(state: DeliveryState, view: GroupView, own: Member, concerned: ReadonlySet<string>): number {
+/** Who has let these people in. */
+export function admitting(room: Snapshot, added: ReadonlySet<string>): Set<string> {
+  return new Set(room.people.flatMap(({ seat, admitted_by }) => (added.has(seat) && admitted_by ? [admitted_by] : [])));
+}
+
+/** How many certified hosts come before this one: whoever admits begins, then the lowest connected leaf that is not concerned. */
+export function turn(
+  state: DeliveryState,
+  view: GroupView,
+  own: Member,
+  concerned: ReadonlySet<string>,
+  admits: ReadonlySet<string>,
+): number {
   const live = new Set(state.members.filter((member) => member.live).map(({ seat }) => seat));
-  const before = (member: Member): boolean =>
-    member.mayCommit && member.leaf < own.leaf && live.has(member.seat) && !concerned.has(member.seat);
-  return view.members.filter(before).length;
+  const isBefore = (member: Member): boolean =>
+    admits.has(member.seat) === admits.has(own.seat) ? member.leaf < own.leaf : admits.has(member.seat);
+  const may = (member: Member): boolean => member.mayCommit && live.has(member.seat) && !concerned.has(member.seat);
+  return view.members.filter((member) => may(member) && isBefore(member)).length;
 }
 
 /** Whether no connected member but this one could add anybody, as far as the server knows. */
