@@ -314,6 +314,7 @@ async def test_a_spoken_code_verifies_a_device_and_two_wrong_ones_stop_the_call(
     code = await _code(manager, client, demo.client)
     await client.click("button", "None of these")
     await asyncio.gather(manager.see("The code does not match"), client.see("Sound and picture are paused."))
+    await client.see("It can only be told by phone")
     await client.wait_for("document.querySelectorAll('audio').length === 0")
     # A reload forgets neither the pause nor that one attempt is gone.
     _, epoch = await _agree(manager, client)
@@ -325,6 +326,11 @@ async def test_a_spoken_code_verifies_a_device_and_two_wrong_ones_stop_the_call(
     assert await client.evaluate("document.querySelectorAll('audio').length") == 0
     await manager.click("button", "Compare a fresh code")
     assert await _code(manager, client, demo.client) != code
+    # Nobody can hear or see it here: both are sent to the phone, and nobody is asked to listen to silence.
+    for page, words in ((manager, "say the code there"), (client, "Do not guess.")):
+        await page.see(words)
+        assert await page.evaluate("!!document.querySelector('.code-dialog[open] a[href^=\"tel:\"]')")
+    assert await client.evaluate("!document.body.innerText.includes('Listen, or look at the other screen')")
     await client.click_css(".code-dialog .code__choice:not([data-code='" + await _shown(manager) + "'])")
     for page in (manager, client):
         await page.see("The conversation is stopped")

@@ -80,7 +80,9 @@ export class Chat {
       if (!group || !this.#encryption.flows) throw new Error("no keys");
       await group.say(JSON.stringify({ t: "chat", text }));
     } catch {
-      this.#said.textContent = t("The message was not sent. Please try again in a moment.");
+      this.#said.textContent = this.#encryption.paused.value
+        ? t("The message was not sent: messages wait, too, until a spoken code matches.")
+        : t("The message was not sent. Please try again in a moment.");
       return;
     }
     this.#said.textContent = "";

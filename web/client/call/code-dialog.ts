@@ -5,12 +5,16 @@ import { fill, h, type Child } from "../ui/dom";
 import { t } from "../ui/i18n";
 import { icon, type IconName } from "../ui/icons";
 import { announce } from "../ui/live";
+import { phoneLink } from "../lobby/frame";
+import { chooseWords, endWords, showWords } from "./code-words";
 
 /** By digit. Drawn here, because not every device has the same pictures in its fonts. */
 const PICTURES: readonly IconName[] = ["sun", "tree", "fish", "house", "cup", "moon", "heart", "star", "key", "boat"];
 
 export class CodeDialog {
   readonly #talk: CodeTalk;
+  readonly #isPaused: () => boolean;
+  readonly #phone: string;
   readonly #stop: () => void;
   readonly #body = h("div", { class: "code" });
   readonly #title = h("h2", { id: "code-title", class: "dialog__title", tabindex: -1 });
@@ -21,8 +25,11 @@ export class CodeDialog {
     this.#body,
   );
 
-  constructor(talk: CodeTalk) {
+  /** `isPaused`: an earlier code did not match, so that nobody hears or sees the other here. `phone` may be empty. */
+  constructor(talk: CodeTalk, isPaused: () => boolean, phone: string) {
     this.#talk = talk;
+    this.#isPaused = isPaused;
+    this.#phone = phone;
     this.#stop = talk.state.subscribe((state) => this.#draw(state));
     this.#dialog.addEventListener("close", () => {
       this.#dialog.remove();
@@ -55,14 +62,16 @@ export class CodeDialog {
     const { name } = state.with;
     const cancel = button(t("Not now"), () => this.#talk.dismiss(), "button--quiet");
     const done = button(t("Close"), () => this.#talk.dismiss(), "button--main");
+    const paused = this.#isPaused();
     switch (state.part) {
       case "show":
         return {
           title: t("Say this code to {name}", { name }),
           body: state.code
             ? [
-                h("p", null, t("Say it, sign it, or hold this screen up. Never write it in the chat.")),
+                ...showWords(paused).map((words) => h("p", null, words)),
                 drawn(state.code),
+                paused && this.#help(),
                 row(cancel),
               ]
             : [h("p", { role: "status" }, t("One moment, the devices are agreeing on a code.")), row(cancel)],
@@ -72,15 +81,27 @@ export class CodeDialog {
           title: t("Which code does {name} say?", { name }),
           body: state.choices
             ? [
-                h("p", null, t("Listen, or look at the other screen, and press the same code here.")),
+                ...chooseWords(paused).map((words) => h("p", null, words)),
+                paused && this.#help(),
                 h("div", { class: "code__choices" }, ...state.choices.map((choice) => this.#choice(choice))),
                 row(button(t("None of these"), () => this.#talk.pick(null)), cancel),
               ]
             : [h("p", { role: "status" }, t("One moment, the devices are agreeing on a code.")), row(cancel)],
         };
       case "ended":
-        return { title: endTitle(state, name), body: [h("p", null, endWords(state)), this.#after(state, done)] };
+        return {
+          title: endTitle(state, name),
+          body: [
+            ...endWords(state).map((words) => h("p", null, words)),
+            state.outcome !== "verified" && this.#help(),
+            this.#after(state, done),
+          ],
+        };
     }
+  }
+
+  #help(): Child {
+    return this.#phone !== "" && h("p", null, phoneLink(this.#phone));
   }
 
   #choice(choice: Code): HTMLElement {
@@ -121,19 +142,6 @@ function endTitle({ outcome }: Talk & { part: "ended" }, name: string): string {
       return t("The code does not match");
     case "stopped":
       return t("The conversation is stopped");
-  }
-}
-
-function endWords({ outcome, showing }: Talk & { part: "ended" }): string {
-  switch (outcome) {
-    case "verified":
-      return t("The two devices know each other from now on, also in later conversations.");
-    case "mismatch":
-      return showing
-        ? t("Sound and picture are paused. Perhaps it was misheard: compare one fresh code.")
-        : t("Sound and picture are paused. Perhaps it was misheard: please wait for a fresh code.");
-    case "stopped":
-      return t("The codes did not match. Somebody else may be listening. Please phone each other.");
   }
 }
 

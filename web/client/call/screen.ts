@@ -98,7 +98,7 @@ export class CallScreen {
     this.#arrivals = new Arrivals(encryption, devices);
     this.#chat = new Chat(encryption, seat.you.name, seat.appointment.time_zone, actions.chat);
     this.#talk = new CodeTalk(encryption);
-    this.#codes = new CodeDialog(this.#talk);
+    this.#codes = new CodeDialog(this.#talk, () => encryption.paused.value, seat.appointment.help_phone);
     this.#consent = new ConsentInCall(parts, (text) => this.#say(text));
     const heading = h("h1", { class: "call__title", tabindex: -1 }, t("Video conversation"));
     fill(
