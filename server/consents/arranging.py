@@ -60,7 +60,8 @@ async def plan(request: web.Request) -> web.Response:
     async with database(request).write() as session:
         case, signed_in, key = await case_for(request, session, Action.ENTER_CONSENT)
         way = await _way(request, session, case, key)
-        fields = read_way(form, translator(request), signed_in, await cases.team(session, case.id), now)
+        ways = await other_ways.possible(session, case.id, now)
+        fields = read_way(form, translator(request), signed_in, await cases.team(session, case.id), ways, now)
         if fields is None:
             return await _page(request, session, case, way, form)
         await other_ways.plan(
@@ -104,6 +105,7 @@ async def _way(request: web.Request, session: AsyncSession, case: Case, key: Cas
 
 async def _page(request: web.Request, session: AsyncSession, case: Case, way: OtherWay, form: Form) -> web.Response:
     clients = {client.id: client.alias for client in await cases.clients(session, case.id)}
+    ways = await other_ways.possible(session, case.id, datetime.now(UTC))
     return render(
         request,
         "consents/way.html",
@@ -113,6 +115,7 @@ async def _page(request: web.Request, session: AsyncSession, case: Case, way: Ot
         way=way,
         client=clients.get(way.client_id or ""),
         team=await cases.team(session, case.id),
-        ways=other_ways.WAYS,
+        ways=ways,
+        in_danger=ways == other_ways.SAFE,
         form=form,
     )

@@ -55,9 +55,9 @@ async def decide(request: web.Request) -> web.Response:
         await suitability.decide(session, signed_in, case.id, new, now)
         if new.danger:
             await person.close_all(session, signed_in, case.id, now)
-        if not new.suitable:
-            because = "danger" if new.danger else "unsuitable"
-            await other_ways.open_for(session, key, None, because, now, way="in_person")
+            await other_ways.in_danger(session, key, now)
+        elif not new.suitable:
+            await other_ways.open_for(session, key, None, "unsuitable", now, way="in_person")
     await rooms(request).case_changed(case.id)
     raise web.HTTPSeeOther(f"/cases/{case.id}/suitability?done=decided")
 
@@ -72,7 +72,7 @@ async def flag(request: web.Request) -> web.Response:
             return await _page(request, session, case, form, now)
         await suitability.flag_danger(session, signed_in, case.id, reason, now)
         await person.close_all(session, signed_in, case.id, now)
-        await other_ways.open_for(session, key, None, "danger", now, way="in_person")
+        await other_ways.in_danger(session, key, now)
     await rooms(request).case_changed(case.id)
     raise web.HTTPSeeOther(f"/cases/{case.id}/suitability?done=flagged")
 

@@ -11,7 +11,7 @@ from consent.notices import Purpose
 from consent.records import ENTERED
 from server.cases.service import Member
 from server.consents.entry import Entry
-from server.consents.other_ways import WAYS, Way
+from server.consents.other_ways import Way
 from server.consents.representation import NewRepresentation
 from server.consents.suitability import NewDecision
 from server.consents.views import end_of_day
@@ -72,9 +72,11 @@ def read_decision(form: Form, _: Translator, signed_in: SignedIn, now: datetime)
     )
 
 
-def read_way(form: Form, _: Translator, signed_in: SignedIn, team: Sequence[Member], now: datetime) -> WayFields | None:
-    """Who does it, how and by when, or None after noting what is wrong."""
-    way = form.choice("way", WAYS, _("Choose how the person is reached."))
+def read_way(
+    form: Form, _: Translator, signed_in: SignedIn, team: Sequence[Member], ways: Sequence[Way], now: datetime
+) -> WayFields | None:
+    """Who does it, how (of these ways) and by when, or None after noting what is wrong."""
+    way = form.choice("way", ways, _("Choose how the person is reached."))
     owner = form.choice("owner", [member.account_id for member in team], _("Choose who does it."))
     day = form.date("due", _("Choose the day by which it is done."))
     note = form.text("note", max_length=REASON_LENGTH, too_long=_too_long(_, REASON_LENGTH))

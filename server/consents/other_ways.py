@@ -10,16 +10,25 @@ from sqlalchemy import or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from consent.events import Tag
+from consent.gate import Reason
 from consent.keys import CaseKey
 from consent.ledger import SYSTEM, account_actor, append
 from consent.policy import MANAGERS
 from server.cases.service import Doer
 from server.cases.tables import TeamMember
+from server.consents import suitability
 from server.consents.tables import OtherWay
 
 Way = Literal["phone", "visit", "in_person"]
 WAYS: tuple[Way, ...] = ("phone", "visit", "in_person")
 """``in_person``: a meeting at the service, where home and telephone may not be safe."""
+SAFE: tuple[Way, ...] = ("in_person",)
+"""What is left where somebody may be in danger: nobody rings or comes to where the danger may be."""
+
+
+async def possible(session: AsyncSession, case_id: str, now: datetime) -> tuple[Way, ...]:
+    """The ways in which the people of a case may be reached now."""
+    return SAFE if await suitability.why_not(session, case_id, now) is Reason.DANGER else WAYS
 
 
 async def open_for(
@@ -33,16 +42,17 @@ async def open_for(
 ) -> OtherWay:
     """One open way for a client: the one there is, or a new one that belongs to the case manager and has no date yet.
 
-    A way without a date alarms until somebody has set one.
+    A way without a date alarms until somebody has set one. Where somebody may be in danger, it is a meeting in person.
     """
     known = await open_of(session, key.case_id, client_id)
     if known is not None:
         key.unlock(known)
         return known
+    ways = await possible(session, key.case_id, now)
     row = OtherWay(
         case_id=key.case_id,
         client_id=client_id,
-        way=way,
+        way=way if way in ways else ways[0],
         because=because,
         owner_id=await _manager(session, key.case_id),
         due_on=None,
@@ -56,9 +66,12 @@ async def open_for(
 
 
 async def wish(session: AsyncSession, key: CaseKey, client_id: str, way: Way, *, actor: str, now: datetime) -> OtherWay:
-    """The person says which way they would rather have; the date stays with whoever owns it."""
+    """The person says which way they would rather have; the date stays with whoever owns it.
+
+    Where somebody may be in danger the wish changes nothing: it may not be the person who holds the telephone.
+    """
     row = await open_for(session, key, client_id, "wished", now, way=way)
-    if row.way != way:
+    if row.way != way and way in await possible(session, key.case_id, now):
         row.way = way
         _note(session, row, Tag.OTHER_WAY_PLANNED, actor=actor, at=now, wish=way)
     return row
@@ -106,6 +119,19 @@ async def not_needed(session: AsyncSession, key: CaseKey, client_id: str | None,
     if row is not None and row.due_on is None:
         row.done_at = now
         _note(session, row, Tag.OTHER_WAY_DONE, actor=SYSTEM, at=now, because="agreed")
+
+
+async def in_danger(session: AsyncSession, key: CaseKey, now: datetime) -> None:
+    """Somebody may be in danger: one meeting in person for the case, and nobody rings or visits any more.
+
+    What was planned in another way becomes a meeting in person without a date, and so alarms.
+    """
+    await open_for(session, key, None, "danger", now)
+    for row in await of_case(session, key.case_id):
+        if row.done_at is None and row.way not in SAFE:
+            key.unlock(row)
+            row.way, row.because, row.due_on = SAFE[0], "danger", None
+            _note(session, row, Tag.OTHER_WAY_PLANNED, actor=SYSTEM, at=now, because="danger")
 
 
 async def open_of(session: AsyncSession, case_id: str, client_id: str | None) -> OtherWay | None:

@@ -7,17 +7,19 @@ from datetime import UTC, datetime
 
 from aiohttp import web
 
+from consent.gate import Reason
 from consent.policy import Action
 from server.accounts.sessions import PASSWORDS
 from server.appointments import qr
 from server.cases.tables import Case, CaseClient
 from server.cases.views import done
+from server.consents import suitability
 from server.consents.service import ConsentError
 from server.consents.views import case_for, client_of
 from server.http.context import database, secrets, settings
 from server.http.errors import NotFound, Problem
 from server.http.render import render
-from server.i18n import N_
+from server.i18n import N_, translator
 from server.person import service
 from server.person.tables import PersonPage
 
@@ -25,6 +27,11 @@ DONE: Mapping[str, str] = {
     "made": N_("The page is open. Give the person this link."),
     "closed": N_("The page is closed. The link opens nothing and says nothing."),
 }
+IN_DANGER = N_(
+    "Somebody may be in danger, so the person's own page stays closed: whoever holds the telephone would see it. "
+    "Meet the person at the service. When it is safe again, ask a supervisor to decide anew. "
+    "Then you can open the page."
+)
 TOO_MANY = N_("This page has had too many links.")
 
 
@@ -45,7 +52,8 @@ async def show(request: web.Request) -> web.Response:
         case, _, _ = await case_for(request, session, Action.ENTER_CONSENT)
         client = await client_of(request, session, case)
         page = await service.of_client(session, client.id)
-    return _page(request, case, client, page)
+        why_not = await suitability.why_not(session, case.id, datetime.now(UTC))
+    return _page(request, case, client, page, in_danger=why_not is Reason.DANGER)
 
 
 async def make(request: web.Request) -> web.Response:
@@ -57,6 +65,8 @@ async def make(request: web.Request) -> web.Response:
             await service.make(session, signed_in, client, datetime.now(UTC))
         except ConsentError as error:
             raise Problem("too_many_links", TOO_MANY, status=409) from error
+        except suitability.NotSuitable as error:
+            raise Problem("in_danger", IN_DANGER, status=409) from error
     raise web.HTTPSeeOther(f"/cases/{case.id}/clients/{client.id}/page?done=made")
 
 
@@ -87,10 +97,16 @@ async def give_pin(request: web.Request) -> web.Response:
 
 
 def _page(
-    request: web.Request, case: Case, client: CaseClient, page: PersonPage | None, pin: str | None = None
+    request: web.Request,
+    case: Case,
+    client: CaseClient,
+    page: PersonPage | None,
+    *,
+    pin: str | None = None,
+    in_danger: bool = False,
 ) -> web.Response:
     link = None
-    if page is not None and not page.off:
+    if page is not None and not page.off and not in_danger:
         link = service.url(settings(request).base_url, secrets(request).derive(service.LINK_PURPOSE), page)
     return render(
         request,
@@ -100,6 +116,7 @@ def _page(
         client=client,
         page=page,
         link=link,
+        in_danger=translator(request)(IN_DANGER) if in_danger else None,
         picture=qr.svg(link) if link else None,
         pin=f"{pin[:3]} {pin[3:]}" if pin else None,
         done=done(request, DONE),

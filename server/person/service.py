@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from consent import keys, ledger
 from consent.events import Tag
-from consent.gate import Answer
+from consent.gate import Answer, Reason
 from consent.keys import CaseErased, CaseKey, Purpose, Reader
 from consent.ledger import account_actor, append
 from consent.notices import Notice, current
@@ -21,7 +21,7 @@ from consent.policy import Role
 from server.appointments import links
 from server.cases.service import Doer
 from server.cases.tables import Case, CaseClient
-from server.consents import ending, entry, other_ways, overview, texts
+from server.consents import ending, entry, other_ways, overview, suitability, texts
 from server.consents.overview import Overview
 from server.consents.service import VALID_FOR, ConsentError, Given, Proof, checked_signature
 from server.consents.tables import ConsentRow
@@ -89,6 +89,8 @@ def url(base_url: str, link_key: bytes, page: PersonPage) -> str:
 async def enter(session: AsyncSession, link_key: bytes, token: str, now: datetime) -> Opened:
     """Open the page by its link, in a writing session. Raises PersonError ``link_unknown`` for anything else."""
     page = await _page(session, link_key, token)
+    if await suitability.why_not(session, page.case_id, now) is Reason.DANGER:  # however the page came to be open
+        raise PersonError("link_unknown")
     client = await session.get_one(CaseClient, page.client_id)
     case = await session.get_one(Case, page.case_id)
     reader = Reader(client_actor(client.id), Role.CLIENT, "")
@@ -288,7 +290,12 @@ async def of_client(session: AsyncSession, client_id: str) -> PersonPage | None:
 
 
 async def make(session: AsyncSession, doer: Doer, client: CaseClient, now: datetime) -> PersonPage:
-    """A page with a new link; every earlier link stops working. Opens a closed page again. Raises ConsentError."""
+    """A page with a new link; every earlier link stops working. Opens a closed page again.
+
+    Raises ConsentError, and NotSuitable while somebody may be in danger: then only a supervisor's decision opens it.
+    """
+    if await suitability.why_not(session, client.case_id, now) is Reason.DANGER:
+        raise suitability.NotSuitable(Reason.DANGER)
     page = await of_client(session, client.id)
     if page is None:
         page = PersonPage(

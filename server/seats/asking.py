@@ -31,6 +31,10 @@ MEDIA = "/consents/media/{}"
 """Where a recording is, by its SHA-256."""
 UNTOLD = frozenset({State.ASK, State.REFUSE})
 """While nothing is agreed to, and also after a "no", a talk that explains is on offer."""
+SUITABILITY = frozenset({Reason.NO_DECISION, Reason.UNSUITABLE, Reason.DANGER, Reason.DECISION_EXPIRED})
+NOT_BY_VIDEO = "not_by_video"
+"""One word for all of them: somebody else may hold this telephone, and must not learn that the case is flagged."""
+ELSEWHERE = frozenset({NOT_BY_VIDEO, *(reason.value for reason in NO_WAY_ROUND - SUITABILITY)})
 
 
 async def of_seat(
@@ -44,20 +48,22 @@ async def of_seat(
         return None
     client, own = asked
     said = seen.gate(client.id, now)
+    neutral = not SUITABILITY.isdisjoint(said.reasons)
     open_asks = [] if NO_WAY_ROUND.intersection(said.reasons) else [ask for ask in said.asks if _theirs(ask, own=own)]
     return SeatConsents(
         state=said.state.value,
-        reasons=tuple(reason.value for reason in said.reasons),
+        reasons=(NOT_BY_VIDEO,) if neutral else tuple(reason.value for reason in said.reasons),
         pages=_pages(open_asks, seen.notices, language, now),
         explain=_explaining(seen, language, now) if own and open_asks and said.state in UNTOLD else None,
         given=_given(seen, client, said),
-        other_way=await _other_way(session, key, client) if said.state is State.REFUSE else None,
+        # A meeting in person that was arranged because of danger is not announced on the telephone.
+        other_way=await _other_way(session, key, client) if said.state is State.REFUSE and not neutral else None,
     )
 
 
 def is_elsewhere(consent: SeatConsents | None) -> bool:
     """Whether nobody in front of the screen can change that this conversation is not held by video."""
-    return consent is not None and any(Reason(reason) in NO_WAY_ROUND for reason in consent.reasons)
+    return consent is not None and not ELSEWHERE.isdisjoint(consent.reasons)
 
 
 async def whom(session: AsyncSession, seen: Scene, seat: Seat, now: datetime) -> tuple[Seat, bool] | None:

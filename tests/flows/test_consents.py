@@ -156,10 +156,45 @@ async def test_the_danger_flag_stops_everything_until_a_new_decision_and_asks_fo
     assert (
         await walk.manager.post(way[0], {"way": "in_person", "owner": walk.manager.id, "due": day(2)})
     ).status == 303
-    assert "Meeting in person: Maria" in await walk.text("/suitability")
+    assert "Meeting in person at the service: Maria" in await walk.text("/suitability")
     assert len(await entries(Tag.DANGER_FLAGGED)) == 1
     assert await walk.decide() == 303
     assert await walk.plan() == 303
+
+
+async def test_after_the_flag_nobody_is_told_to_phone_or_to_visit(walk: Walk, entries: Entries) -> None:
+    opened = (await walk.manager.post(f"{walk.client_page}/ways/new")).headers["Location"]
+    by_phone = {"way": "phone", "owner": walk.manager.id, "due": day(2)}
+    assert (await walk.manager.post(opened, by_phone)).status == 303
+    assert await walk.decide(suitable="no") == 303
+    case_way = re.search(rf"{walk.page}/ways/[0-9a-f]{{16}}", await walk.text("/suitability"))
+    assert case_way
+    assert (await walk.manager.post(case_way[0], by_phone)).status == 303
+    assert "Phone call: Maria" in await walk.text("/suitability"), "it says what was planned"
+
+    assert (await walk.manager.post(f"{walk.page}/suitability/danger", {"reason": "He listens in."})).status == 303
+    shown = await walk.text("/suitability")
+    assert "A meeting in person has to be arranged" in shown
+    assert "Phone call" not in shown
+    cards = (await walk.text()).split("Calls, visits and meetings in person")[1]
+    assert "phone call" not in cards
+    assert cards.count("no date yet") == 2
+    assert "somebody may be in danger" in cards
+    turned = [each.details for each in await entries(Tag.OTHER_WAY_PLANNED) if each.details.get("because") == "danger"]
+    assert [each["way"] for each in turned] == ["in_person", "in_person"]
+
+    for way in (opened, case_way[0]):
+        form = await (await walk.manager.get(way)).text()
+        assert "only a meeting in person can be planned" in form
+        assert 'value="phone"' not in form
+        for how in ("phone", "visit"):
+            assert (await walk.manager.post(way, by_phone | {"way": how})).status == 422
+        assert (await walk.manager.post(way, by_phone | {"way": "in_person"})).status == 303
+    assert (await walk.manager.post(f"{opened}/done")).status == 303
+    again = (await walk.manager.post(f"{walk.client_page}/ways/new")).headers["Location"]
+    assert 'value="phone"' not in await (await walk.manager.get(again)).text()
+    assert await walk.decide() == 303
+    assert (await walk.manager.post(again, by_phone)).status == 303
 
 
 async def test_no_link_is_shown_or_printed_while_a_case_is_not_suitable(walk: Walk) -> None:

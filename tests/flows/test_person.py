@@ -138,6 +138,37 @@ async def test_whose_media_ends_is_known_before_it_is_written_and_by_nobody_else
     assert await entries(Tag.CONSENT_WITHDRAWN) == []
 
 
+async def test_while_somebody_may_be_in_danger_nobody_opens_the_page_again(
+    walk: Walk, signed_in: SignedIn, entries: Entries
+) -> None:
+    suitability, day = f"/cases/{walk.case}/suitability", (datetime.now(UTC) + timedelta(days=9)).date().isoformat()
+    assert (await walk.manager.post(f"{suitability}/danger", {"reason": "He reads along."})).status == 303
+    for _ in range(2):
+        refused = await walk.manager.post(walk.page)
+        assert refused.status == 409
+        assert "stays closed" in await refused.text()
+    page = await (await walk.manager.get(walk.page)).text()
+    assert "stays closed" in html.unescape(page)
+    assert "The phone is safe" not in page
+    assert "#p=" not in page
+    assert (await walk.ask()) == (404, "link_unknown")
+    assert len(await entries(Tag.PERSON_PAGE_MADE)) == 1
+    supervisor = await signed_in(Role.SUPERVISOR)
+    anew = {"suitable": "no", "reason": "He has moved out.", "expires": day, "review": day}
+    assert (await supervisor.post(suitability, anew)).status == 303
+    assert (await walk.manager.post(walk.page)).status == 303
+    walk.token = await walk.link()
+    assert (await walk.ask())[0] == 200
+
+
+async def test_a_page_that_was_opened_as_the_flag_fell_shows_nothing(walk: Walk) -> None:
+    assert (await walk.ask())[0] == 200
+    assert (await walk.manager.post(f"/cases/{walk.case}/suitability/danger", {"reason": "Threats."})).status == 303
+    async with walk.database.write() as session:
+        (await session.get_one(PersonPage, walk.client)).off = False
+    assert (await walk.ask()) == (404, "link_unknown")
+
+
 async def test_stopping_twice_is_the_same_as_once_also_from_an_old_tab(walk: Walk, entries: Entries) -> None:
     _, page = await walk.ask()
     record = page["agreements"][0]["record"]

@@ -9,18 +9,21 @@ from typing import Any
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient
+from sqlalchemy import delete
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from consent import keys
 from consent.database import Database
 from consent.events import Tag
-from consent.keys import Purpose
+from consent.keys import CaseKey, Purpose
 from consent.ledger import Entry
 from consent.policy import Role
 from consent.records import SIGN_LABEL, to_sign
 from server.appointments import links
 from server.appointments.tables import Appointment
-from server.consents import suitability
+from server.consents import other_ways, suitability
 from server.consents.service import Given
+from server.consents.tables import SuitabilityRow
 from server.devices import signatures
 from server.http.context import ROOMS, SECRETS
 from server.seats import service
@@ -227,6 +230,61 @@ async def test_after_the_flag_no_link_works_and_nothing_can_be_agreed_to(desk: D
     assert (await desk.ask(link=link))["consent"]["pages"] == []
     body = {"link": link, "answers": yes(consent)}
     assert await refused(desk.client, "/api/consent", 409, body) == "other_way"
+
+
+@pytest.mark.parametrize("before", ["asked", "said no", "wished for a visit"])
+@pytest.mark.parametrize("way", ["link", "guest"])
+async def test_whoever_holds_the_telephone_cannot_tell_a_flagged_case_from_any_other_without_video(
+    desk: Desk, database: Database, before: str, way: str
+) -> None:
+    appointment, link, consent = await asked(desk)
+    if before != "asked":
+        await post(desk.client, "/api/consent", 200, {"link": link, "answers": [yes(consent, "refused")[0]]})
+    if before == "wished for a visit":
+        await post(desk.client, "/api/consent/way", 200, {"link": link, "way": "visit"})
+    token = link if way == "link" else await _guest(desk, appointment)
+    now = datetime.now(UTC)
+
+    async def said(change: Callable[[AsyncSession, CaseKey], Awaitable[Any]]) -> tuple[bytes, ...]:
+        """What comes when the link is opened, something is answered, and a way is wished for; then all is as before."""
+        async with database.write() as session:
+            key = await keys.open_case(session, keys.SYSTEM, appointment.case_id, Purpose.SYSTEM)
+            await session.execute(delete(SuitabilityRow).where(SuitabilityRow.case_id == appointment.case_id))
+            await change(session, key)
+        body = {"device": DEVICE, "language": "en", "link": token}
+        asks = (
+            ("/api/seat", body),
+            ("/api/consent", body | {"tapped_by": "person", "answers": yes(consent)}),
+            ("/api/consent/withdraw", body | {"tapped_by": "person", "purpose": "video"}),
+            ("/api/consent/way", body | {"tapped_by": "person", "way": "phone"}),
+            ("/api/seat", body),
+        )
+        found = []
+        for path, asking in asks:
+            async with desk.client.post(path, json=asking) as answer:
+                found.append(str(answer.status).encode() + await answer.read())
+        return tuple(found)
+
+    async def undecided(_session: AsyncSession, _key: CaseKey) -> None:
+        """Nobody has decided."""
+
+    async def ended(session: AsyncSession, _key: CaseKey) -> None:
+        long_ago = now - timedelta(days=9)
+        decision = suitability.NewDecision(True, "Safe.", long_ago + timedelta(days=5), long_ago + timedelta(days=5))
+        await suitability.decide(session, desk.manager, appointment.case_id, decision, long_ago)
+
+    async def unsuitable(session: AsyncSession, _key: CaseKey) -> None:
+        decision = suitability.NewDecision(False, "No.", now + timedelta(days=5), now + timedelta(days=5))
+        await suitability.decide(session, desk.manager, appointment.case_id, decision, now)
+
+    async def flagged(session: AsyncSession, key: CaseKey) -> None:
+        await suitability.flag_danger(session, desk.manager, appointment.case_id, "Not safe.", now)
+        await other_ways.in_danger(session, key, now)
+
+    answers = [await said(change) for change in (undecided, ended, unsuitable, flagged)]
+    assert b'"status": "other_way"' in answers[0][0]
+    assert b"danger" not in b"".join(answers[3])
+    assert len(set(answers)) == 1
 
 
 async def _guest(desk: Desk, appointment: Appointment) -> str:
