@@ -148,9 +148,10 @@ async def change_role(session: AsyncSession, account: Account, role: Role, *, ac
     ledger.append(session, Tag.ACCOUNT_CHANGED, actor=actor, at=now, details=details)
 
 
-async def end_sessions(session: AsyncSession, account_id: str) -> None:
-    """Sign the account out everywhere."""
-    await session.execute(delete(AccountSession).where(AccountSession.account_id == account_id))
+async def end_sessions(session: AsyncSession, account_id: str, *, but: str | None = None) -> None:
+    """Sign the account out everywhere; ``but`` is the hash of the one sign-in that stays."""
+    ending = delete(AccountSession).where(AccountSession.account_id == account_id)
+    await session.execute(ending if but is None else ending.where(AccountSession.token_hash != but))
 
 
 async def _keep_an_administrator(session: AsyncSession, account: Account) -> None:

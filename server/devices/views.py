@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from aiohttp import web
@@ -17,7 +18,7 @@ from server.devices.service import Known, State
 from server.devices.tables import Device
 from server.devices.words import DONE, STATES, grouped
 from server.http import csrf
-from server.http.context import database, rooms
+from server.http.context import SignedIn, database, rooms
 from server.http.errors import NotFound
 from server.http.guard import account, require
 from server.http.render import render
@@ -59,13 +60,8 @@ async def revoke(request: web.Request) -> web.StreamResponse:
     """POST /admin/devices/{device_id}/revoke: one step for a lost device. Its owner is signed out and out of calls."""
     async with database(request).write() as session:
         doer = await require(request, session, Action.MANAGE_ACCOUNTS)
-        device = await _device(request, session)
-        changed = service.revoke(session, doer, device, datetime.now(UTC))
-        if changed:
-            await accounts.end_sessions(session, device.account_id)
-        held = await seats.held_by(session, device.account_id) if changed else []
-    for seat_id in held:
-        await rooms(request).close_seat(seat_id)
+        held = await _end(session, doer, await _device(request, session))
+    await _close(request, held)
     raise web.HTTPSeeOther("/admin/devices?done=revoked")
 
 
@@ -88,14 +84,31 @@ async def own(request: web.Request) -> web.StreamResponse:
 
 
 async def forget(request: web.Request) -> web.StreamResponse:
-    """POST /devices/{device_id}/forget: one's own; the page's script erases the keys in the browser itself."""
+    """POST /devices/{device_id}/forget: one's own, perhaps a lost one: every sign-in but this one ends, and every call.
+
+    The page's script erases the keys in the browser itself.
+    """
     signed_in = account(request)
     async with database(request).write() as session:
         device = await _device(request, session)
         if device.account_id != signed_in.id:
             raise NotFound
-        service.revoke(session, signed_in, device, datetime.now(UTC))
+        held = await _end(session, signed_in, device, but=signed_in.session_hash)
+    await _close(request, held)
     raise web.HTTPSeeOther("/devices?done=forgotten")
+
+
+async def _end(session: AsyncSession, doer: SignedIn, device: Device, *, but: str | None = None) -> Sequence[str]:
+    """Revoke it and sign its owner out; returns the seats to close, none when it was revoked already."""
+    if not service.revoke(session, doer, device, datetime.now(UTC)):
+        return []
+    await accounts.end_sessions(session, device.account_id, but=but)
+    return await seats.held_by(session, device.account_id)
+
+
+async def _close(request: web.Request, held: Sequence[str]) -> None:
+    for seat_id in held:
+        await rooms(request).close_seat(seat_id)
 
 
 async def _device(request: web.Request, session: AsyncSession) -> Device:

@@ -80,6 +80,12 @@ describe("who is added and who goes", () => {
   });
   it("takes out who has left, not who is lost", () =>
     assert.deepEqual(leaving(view(...HOSTS), people, "a", new Set()), ["c"]));
+  it("takes out a revoked device that the room still shows, and not oneself", () => {
+    const revoked = HOSTS.map((one) => ({ ...one, refused: "revoked" as const }));
+    assert.deepEqual(leaving(view(...revoked), people, "a", new Set()), ["b", "c"]);
+    const expired = HOSTS.map((one) => ({ ...one, refused: "expired" as const }));
+    assert.deepEqual(leaving(view(...expired), people, "a", new Set()), ["c"]);
+  });
   it("takes out the old leaf of whoever comes with a new one", () =>
     assert.deepEqual(leaving(view(...HOSTS), people, "a", new Set(["b"])), ["b", "c"]));
 });

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -105,6 +105,8 @@ class Team:
     appointment_secret: str = field(default_factory=secret)
     invitations: dict[str, str] = field(default_factory=dict)
     certificates: dict[str, dict[str, str]] = field(default_factory=dict)
+    devices: dict[str, str] = field(default_factory=dict)
+    """Fingerprints, by seat."""
     pages: int = 0
 
     @classmethod
@@ -115,7 +117,7 @@ class Team:
         invited = house.plans[APPOINTMENT].seats
         team = cls(house, process, organisation, {each.seat_id: each.role for each in invited})
         for each in invited:
-            await process.order("device", name=each.seat_id)
+            team.devices[each.seat_id] = (await process.order("device", name=each.seat_id))["fingerprint"]
             if each.by_link:
                 team.invitations[each.seat_id] = secret()
             else:
@@ -139,13 +141,7 @@ class Team:
         """The page starts its encryption, as after every entry."""
         seat, role = person.seat, self.roles[person.seat]
         certificate, self.pages = self.certificates.get(seat), self.pages + 1
-        trust = {
-            "appointment": APPOINTMENT,
-            "organisation": self.organisation,
-            "revoked": [],
-            "invitations": self.invitations if certificate else {},
-            "secret": self.appointment_secret,
-        }
+        trust = self.trust(seat)
         person.member = await self.process.open(
             person.carry,
             label=f"{role.value} {seat} ({self.pages})",
@@ -160,6 +156,16 @@ class Team:
         )
         person.let_through(*((name, data) for name, data in latest(person)))
         return person.member
+
+    def trust(self, seat: str, *, revoked: Sequence[str] = ()) -> dict[str, Any]:
+        """What the page in this seat judges the others by; `revoked` are fingerprints."""
+        return {
+            "appointment": APPOINTMENT,
+            "organisation": self.organisation,
+            "revoked": list(revoked),
+            "invitations": self.invitations if seat in self.certificates else {},
+            "secret": self.appointment_secret,
+        }
 
     async def join(self, seat: str, by: Person | None = None) -> GroupPerson:
         """Come with keys; does not wait until they are in the group."""

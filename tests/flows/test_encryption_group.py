@@ -180,6 +180,24 @@ async def test_the_client_reloads_and_is_added_again_without_knocking(team: Team
     assert (await converge(host, again, psychologist))[:2] == (group, epoch + 1)
 
 
+async def test_a_revoked_device_is_taken_out_whatever_the_server_says_of_its_seat(team: Team) -> None:
+    host, client, psychologist = await call_of(team, CLIENT, PSYCHOLOGIST)
+    group, epoch, _ = await converge(host, client, psychologist)
+    revoked = [team.devices[PSYCHOLOGIST]]
+    # The client's page does not know yet, and follows the commit; the seat stays in the room all the time.
+    await host.keys.trust(team.trust(MANAGER, revoked=revoked))
+    await converge(host, client)
+    assert host.keys.at
+    assert host.keys.at[:2] == (group, epoch + 1)
+    await psychologist.keys.until(lambda: psychologist.keys.view is None and psychologist.keys.frames.sending is None)
+    # It asks again at once, and for good in vain: a newcomer's commit leaves it out.
+    guest = await team.join(GUEST, host)
+    await converge(host, client, guest)
+    assert Tag.KEYS_REFUSED in await team.house.tags(PSYCHOLOGIST)
+    phases = {each["seat"]: each["phase"] for each in host.state["people"]}
+    assert phases[PSYCHOLOGIST] == "in"
+
+
 async def test_a_member_who_stalls_holds_nobody_up(team: Team) -> None:
     host, client, psychologist = await call_of(team, CLIENT, PSYCHOLOGIST)
     client.catch = lambda _event, _data: True

@@ -80,6 +80,10 @@ class Member:
         """A message to everybody in the group."""
         await self._process.order("say", member=self.name, payload=payload)
 
+    async def trust(self, trust: dict[str, Any]) -> None:
+        """What the page has learnt since, of revocations and secrets."""
+        await self._process.order("trust", member=self.name, trust=trust)
+
     async def approve(self, device: str) -> None:
         """A person there lets in the device with this fingerprint, which proves nothing."""
         await self._process.order("approve", member=self.name, fingerprint=device)

@@ -24,7 +24,7 @@ export interface Stay {
 }
 
 const RETRY_MS = 2_000;
-/** A revoked device is not heard any longer than this. */
+/** A revoked device is not heard any longer than this, and taken out of the group where somebody is there who may. */
 const RENEW_MS = 60_000;
 
 export class Encryption {
@@ -157,10 +157,11 @@ export class Encryption {
 
   /** Revocations and secrets that have come since. */
   async #renew(): Promise<void> {
-    const crypto = this.stay.value?.crypto;
-    if (!crypto) return;
+    const stay = this.stay.value;
+    if (!stay) return;
     try {
-      await crypto.trust((await this.#prepare()).trust);
+      await stay.crypto.trust((await this.#prepare()).trust);
+      stay.group.review();
     } catch {
       // Asked again in a minute, or at the next entry.
     }

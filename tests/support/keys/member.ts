@@ -105,6 +105,12 @@ export class Member {
     return this.#group.say(payload);
   }
 
+  /** As the page does it every minute. */
+  async trust(trust: Trust): Promise<void> {
+    await this.#crypto.trust(trust);
+    this.#group.review();
+  }
+
   approve(device: string): void {
     this.#group.approve(device);
   }

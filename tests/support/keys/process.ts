@@ -10,6 +10,7 @@ import {
   pinOrganisation,
   readCertificate,
   type Certificate,
+  type Trust,
 } from "../../../web/client/e2ee/credential";
 import { makeDevice, type DeviceKeys } from "../../../web/client/e2ee/device";
 import { parseFragment } from "../../../web/client/e2ee/fragment";
@@ -111,6 +112,10 @@ const orders = {
     return null;
   },
   say: ({ member, payload }: { member: string; payload: string }) => present(member).say(payload),
+  async trust({ member, trust }: { member: string; trust: Trust }) {
+    await present(member).trust(trust);
+    return null;
+  },
   /** A person there lets a device in that proves nothing. */
   async approve({ member, fingerprint: device }: { member: string; fingerprint: string }) {
     present(member).approve(device);

@@ -110,6 +110,11 @@ export class CallGroup {
   /** A person here lets somebody in whose keys prove nothing. */
   approve(device: string): void {
     this.#host.known.add([device]);
+    this.review();
+  }
+
+  /** Somebody may be judged differently from now on. */
+  review(): void {
     this.#queue(() => this.#look());
   }
 

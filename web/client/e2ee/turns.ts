@@ -39,10 +39,12 @@ export function asking(state: DeliveryState, room: Snapshot, own: string): Askin
   );
 }
 
-/** Whose leaves go: people who are gone, and those who come back with a fresh one. */
+/** Whose leaves go: people who are gone, those who come back with a fresh one, and devices that were revoked, whatever the
+ * server says of their seats. */
 export function leaving(view: GroupView, room: Snapshot, own: string, adding: ReadonlySet<string>): string[] {
   const present = new Set(room.people.filter((person) => PRESENT.has(person.phase)).map(({ seat }) => seat));
-  return view.members.map(({ seat }) => seat).filter((seat) => seat !== own && (adding.has(seat) || !present.has(seat)));
+  const goes = ({ seat, refused }: Member): boolean => adding.has(seat) || !present.has(seat) || refused === "revoked";
+  return view.members.filter((member) => member.seat !== own && goes(member)).map(({ seat }) => seat);
 }
 
 /** Who has let these people in. */
