@@ -4,6 +4,8 @@ from __future__ import annotations
 
 PACKETS_A_TICK = 64
 """So many at once at most: a burst of them would be lost itself."""
+LOOKS_A_TICK = 4 * PACKETS_A_TICK
+"""Numbers that are looked up at most: some are no longer there, and a receiver may ask for what it was never sent."""
 SHARE = 0.5
 """Of the stream's own rate. A network that loses a sixth of everything takes a fifth; one that cannot carry the stream
 at all loses more with every packet that is sent again."""
@@ -16,11 +18,18 @@ BURST_S = 1.0
 class Allowance:
     """Bytes and packets that are left; to be charged for each packet and grown on every tick."""
 
-    __slots__ = ("_octets", "_packets")
+    __slots__ = ("_looks", "_octets", "_packets")
 
     def __init__(self) -> None:
         self._packets = PACKETS_A_TICK
+        self._looks = LOOKS_A_TICK
         self._octets = LEAST_BPS * BURST_S / 8
+
+    def looks(self, wanted: int) -> int:
+        """Charge looking ``wanted`` numbers up; return how many of them may be, none when no packet is left."""
+        granted = min(wanted, self._looks) if self._packets > 0 else 0
+        self._looks -= granted
+        return granted
 
     def take(self, octets: int) -> bool:
         """Charge one packet of ``octets`` bytes; False, and nothing charged, when it may not be sent now."""
@@ -34,4 +43,5 @@ class Allowance:
         """Grant what ``seconds`` of a stream of ``stream_bps`` bring."""
         share = max(LEAST_BPS, SHARE * stream_bps) / 8
         self._packets = PACKETS_A_TICK
+        self._looks = LOOKS_A_TICK
         self._octets = min(share * BURST_S, self._octets + share * seconds)

@@ -69,6 +69,8 @@ class Layer:
     rate_bps: float = 0.0
     """Measured; until then, what browsers usually send in a layer of this size."""
     heard_at: float = float("-inf")
+    reported_at: float = float("-inf")
+    """When a sender report of it was handed on."""
     key_frame_wanted: bool = False
     key_frame_asked_at: float = float("-inf")
     base: int | None = None

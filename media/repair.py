@@ -27,6 +27,10 @@ MUCH_ASKED = 20
 call, and it is known a second before the receiver's next report."""
 ASKED_WINDOW = 0.2
 
+RELAY_INTERVAL = 0.1
+"""Seconds between two sender reports of one layer that are handed on: each goes to every subscriber, and dozens of them
+fit a datagram. Browsers send one or a few a second."""
+
 _SECOND = 1
 _TIMESTAMP = slice(4, 8)
 
@@ -93,6 +97,10 @@ class Repair:
         producer = layer.producer
         if self.paused or producer.paused or not layer.aligned:
             return
+        if now - layer.reported_at < RELAY_INTERVAL:
+            self._counters["reports_refused"] += 1
+            return
+        layer.reported_at = now
         self.sent_reports.sent(report.ntp, now)
         for consumer in producer.consumers.values():
             if layer is (consumer.layer or consumer.target):
@@ -109,7 +117,9 @@ class Repair:
         consumer = link.by_outgoing_ssrc.get(nack.media_ssrc)
         if consumer is None or consumer.layer is None:
             return
-        for lost in nack.lost:
+        looked_up = nack.lost[: consumer.again.looks(len(nack.lost))]
+        self._counters["rtx_refused"] += len(nack.lost) - len(looked_up)
+        for lost in looked_up:
             found = consumer.lane.find(lost, consumer.layer.index)
             kept = found[0].layer.cache.find(found[1]) if found and found[0].layer.cache is not None else None
             if found is None or kept is None or not consumer.again.take(len(kept)):

@@ -23,6 +23,10 @@ _REPORT_BLOCK = struct.Struct("!IIIIII")
 _SENDER_INFO = struct.Struct("!IIIIII")
 _REMB = b"REMB"
 _MAX_BLOCKS = 31
+MAX_COMPOUND = 16
+"""Packets in one datagram: browsers put report, description, estimate and a request or two into one."""
+MAX_LOST = 512
+"""Sequence numbers read from the requests of one datagram: of those behind, none would be in any cache."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +89,12 @@ RtcpPacket = SenderReport | ReceiverReport | Nack | KeyFrameRequest | Remb
 def parse(data: bytes) -> list[RtcpPacket]:
     """Parse a (compound) packet; kinds we do not act on are left out. Raises :class:`ParseError` and nothing else."""
     found: list[RtcpPacket] = []
-    at = 0
+    at = count = 0
+    lost_left = MAX_LOST
     while at < len(data):
+        count += 1
+        if count > MAX_COMPOUND:
+            raise ParseError(f"rtcp compound: more packets than {MAX_COMPOUND}")
         if at + 4 > len(data):
             raise ParseError("rtcp header: packet ends inside it")
         first, kind, words = struct.unpack_from("!BBH", data, at)
@@ -101,14 +109,16 @@ def parse(data: bytes) -> list[RtcpPacket]:
             if padding == 0 or padding > len(body):
                 raise ParseError(f"rtcp padding: {padding} bytes, packet has {len(body)}")
             body = body[:-padding]
-        packet = _parse_one(kind, first & 0x1F, body)
+        packet = _parse_one(kind, first & 0x1F, body, lost_left)
         if packet is not None:
             found.append(packet)
+            if isinstance(packet, Nack):
+                lost_left -= len(packet.lost)
         at = end
     return found
 
 
-def _parse_one(kind: int, count: int, body: bytes) -> RtcpPacket | None:
+def _parse_one(kind: int, count: int, body: bytes, most: int) -> RtcpPacket | None:
     if kind == SENDER_REPORT:
         _require(body, _SENDER_INFO.size, "sender report")
         ssrc, ntp_high, ntp_low, rtp_timestamp, packets, octets = _SENDER_INFO.unpack_from(body)
@@ -117,7 +127,7 @@ def _parse_one(kind: int, count: int, body: bytes) -> RtcpPacket | None:
         _require(body, 4 + count * _REPORT_BLOCK.size, "receiver report")
         return ReceiverReport(int.from_bytes(body[:4], "big"), tuple(_report_blocks(body, 4, count)))
     if kind == TRANSPORT_FEEDBACK and count == _NACK:
-        return _parse_nack(body)
+        return _parse_nack(body, most)
     if kind == PAYLOAD_FEEDBACK:
         return _parse_payload_feedback(count, body)
     return None
@@ -131,14 +141,17 @@ def _report_blocks(body: bytes, at: int, count: int) -> Iterator[ReportBlock]:
         yield ReportBlock(ssrc, lost >> 24, total - (total >> 23 << 24), highest, jitter, middle, delay)
 
 
-def _parse_nack(body: bytes) -> Nack:
+def _parse_nack(body: bytes, most: int) -> Nack:
+    """Read at most ``most`` sequence numbers; what a browser asks for beyond them it asks for again."""
     _require(body, 8, "nack")
     lost: list[int] = []
     for at in range(8, len(body) - 3, 4):
+        if len(lost) >= most:
+            break
         first, mask = struct.unpack_from("!HH", body, at)
         lost.append(first)
         lost.extend((first + bit + 1) & 0xFFFF for bit in range(16) if mask >> bit & 1)
-    return Nack(int.from_bytes(body[4:8], "big"), tuple(lost))
+    return Nack(int.from_bytes(body[4:8], "big"), tuple(lost[:most]))
 
 
 def _parse_payload_feedback(count: int, body: bytes) -> RtcpPacket | None:

@@ -16,6 +16,7 @@ _TICKS_PER_SECOND = 4000  # deltas count 250 µs
 _TICKS_PER_REFERENCE = 256  # the reference time counts 64 ms
 _MAX_STATUSES = 256  # bounds one report to about 600 bytes
 _MAX_GAP = 2048  # beyond it the counter restarted or the path was dead: begin anew
+_MAX_SPAN = 2 * _MAX_GAP  # in one call: nearly twice what a peer's budget lets it send in 100 ms
 _LOST, _SMALL, _LARGE = 0, 1, 2
 
 
@@ -45,16 +46,23 @@ class ArrivalLog:
         self.times[sequence] = now
 
     def feedback(self, sender_ssrc: int, media_ssrc: int) -> list[bytes]:
-        """Return the RTCP packets that report everything since the last call; empty when nothing arrived."""
+        """Return the RTCP packets that report everything since the last call; empty when nothing arrived.
+
+        A publisher may jump on by less than ``_MAX_GAP`` again and again: what has moved on by more than ``_MAX_SPAN``
+        altogether, or once around, is not reported.
+        """
         packets: list[bytes] = []
-        while self.times:
-            count = min(distance(self.expected, self._base), _MAX_STATUSES)
-            pop = self.times.pop
+        span = distance(self.expected, self._base)
+        pop = self.times.pop
+        for begin in range(0, span if span <= _MAX_SPAN else 0, _MAX_STATUSES):
+            count = min(span - begin, _MAX_STATUSES)
             times = [pop((self._base + step) & 0xFFFF, None) for step in range(count)]
             if any(moment is not None for moment in times):
                 body = struct.pack("!II", sender_ssrc, media_ssrc) + self._report(times)
                 packets.append(build_transport_feedback(_FORMAT, body))
             self._base = advance(self._base, count)
+        self._base = self.expected & 0xFFFF
+        self.times.clear()
         return packets
 
     def _report(self, times: list[float | None]) -> bytes:

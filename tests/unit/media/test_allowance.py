@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from media import rtcp, rtp
-from media.allowance import BURST_S, LEAST_BPS, PACKETS_A_TICK, SHARE, Allowance
+from media.allowance import BURST_S, LEAST_BPS, LOOKS_A_TICK, PACKETS_A_TICK, SHARE, Allowance
 from media.netem import Conditions, Netem
 from media.ortc import RTX
 from tests.support.forwarded import Apart
@@ -118,3 +118,11 @@ def test_no_more_than_a_burst_leaves_at_once() -> None:
     for _ in range(40):
         allowance.grow(8_000_000, 0.05)
     assert sum(allowance.take(100) for _ in range(1000)) == PACKETS_A_TICK
+
+
+def test_nothing_is_looked_up_once_nothing_may_be_sent() -> None:
+    allowance = Allowance()
+    assert [allowance.looks(LOOKS_A_TICK - 1) for _ in range(3)] == [LOOKS_A_TICK - 1, 1, 0]
+    allowance.grow(8_000_000, 0.05)
+    assert sum(allowance.take(100) for _ in range(1000)) == PACKETS_A_TICK
+    assert allowance.looks(1) == 0

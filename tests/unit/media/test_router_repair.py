@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from media import ortc, rtcp, rtp
-from media.allowance import PACKETS_A_TICK
+from media.allowance import LOOKS_A_TICK, PACKETS_A_TICK
 from media.layers import KEY_FRAME_INTERVAL
-from tests.support.routed import CAMERA, CAMERA_RTX, DELTA, KEY, Room, encoding, feedback, media, requests
+from media.repair import RELAY_INTERVAL
+from tests.support.routed import CAMERA, CAMERA_RTX, DELTA, KEY, MICROPHONE, Room, encoding, feedback, media, requests
 
 
 def test_it_asks_the_publisher_for_lost_packets_at_once(room: Room) -> None:
@@ -45,6 +46,20 @@ def test_retransmissions_are_bounded_in_each_interval(room: Room) -> None:
     nack = rtcp.build_nack(1, encoding(offer)["ssrc"], [first.sequence])
     sent = [len(room.feed_back("bob", nack)) for _ in range(PACKETS_A_TICK + 5)]
     assert sum(sent) == PACKETS_A_TICK
+    room.tick(1.0)
+    assert len(room.feed_back("bob", nack)) == 1
+
+
+def test_asking_for_what_was_never_sent_is_bounded_too(room: Room) -> None:
+    offer = room.subscribe("bob")
+    first = media(room.send(500, KEY))[0]
+    ssrc = encoding(offer)["ssrc"]
+    never = rtcp.build_nack(1, ssrc, range(first.sequence + 1000, first.sequence + 1000 + LOOKS_A_TICK))
+    nack = rtcp.build_nack(1, ssrc, [first.sequence])
+    assert len(room.feed_back("bob", nack)) == 1
+    assert room.feed_back("bob", never) == []
+    assert room.feed_back("bob", nack) == []
+    assert room.counters["rtx_refused"] == LOOKS_A_TICK + 1
     room.tick(1.0)
     assert len(room.feed_back("bob", nack)) == 1
 
@@ -99,6 +114,25 @@ def test_a_publishers_clock_reaches_subscribers_under_the_canonical_name(room: R
     assert sent.transport == "down-bob"
     assert feedback([sent]) == [rtcp.SenderReport(encoding(offer)["ssrc"], 1 << 33, 5, 6, 7)]
     assert offer["rtpParameters"]["rtcp"]["cname"].encode() in sent.packet
+
+
+def test_of_many_reports_one_in_a_while_is_handed_on(room: Room) -> None:
+    for peer in ("bob", "cec"):
+        room.subscribe(peer)
+    report = rtcp.build_sender_report(rtcp.SenderReport(CAMERA, 1 << 33, 5, 6, 7), "theirs")
+    flood = report[:28] * rtcp.MAX_COMPOUND
+    sent = [room.report("up", flood, 10.0 + step / 400) for step in range(400)]
+    assert len(sent[0]) == 2
+    assert sum(map(len, sent)) <= 2 * (1 / RELAY_INTERVAL + 1)
+    assert len(room.report("up", report, 12.0)) == 2
+
+
+def test_every_layers_clock_is_handed_on(room: Room) -> None:
+    room.subscribe("bob", room.publish("audio", "microphone"))
+    room.subscribe("bob")
+    room.send(1, payload_type=111, ssrc=MICROPHONE)
+    reports = [rtcp.build_sender_report(rtcp.SenderReport(each, 1, 5, 6, 7), "a") for each in (CAMERA, MICROPHONE)]
+    assert len(room.report("up", b"".join(reports), 0.0)) == 2
 
 
 def test_nobody_can_report_for_a_stream_of_somebody_else(room: Room) -> None:

@@ -16,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from media import rtcp
+from media.cache import CAPACITY
 from media.parsing import ParseError
 
 
@@ -126,3 +127,20 @@ def test_it_raises_nothing_but_parse_errors_inside_a_sound_header(count: int, ki
         rtcp.parse(data)
     except ParseError:
         return
+
+
+def test_a_compound_of_more_packets_than_anybody_sends_is_refused() -> None:
+    report = rtcp.build_receiver_report(1, [])
+    assert len(rtcp.parse(report * rtcp.MAX_COMPOUND)) == rtcp.MAX_COMPOUND
+    with pytest.raises(ParseError, match="compound"):
+        rtcp.parse(report * (rtcp.MAX_COMPOUND + 1))
+
+
+@pytest.mark.parametrize("parts", [1, 4])
+def test_of_one_datagram_no_more_requests_are_read_than_a_cache_has_packets(parts: int) -> None:
+    nacks = [rtcp.build_nack(1, 5, range(begin, begin + 6000 // parts)) for begin in range(0, 6000, 6000 // parts)]
+    read = rtcp.parse(b"".join(nacks))
+    lost = [each for packet in read if isinstance(packet, rtcp.Nack) for each in packet.lost]
+    assert len(read) == parts
+    assert lost == list(range(rtcp.MAX_LOST))
+    assert rtcp.MAX_LOST >= CAPACITY

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import signal
 import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from media import rtcp
 from media.twcc import ArrivalLog
+
+UNSHRUNK = (Phase.explicit, Phase.reuse, Phase.generate)
+"""What does not end is not made smaller: each try would take its whole time."""
 
 
 def decode(packet: bytes) -> tuple[int, dict[int, float | None]]:
@@ -103,6 +109,101 @@ def test_it_begins_anew_after_a_jump() -> None:
     log.arrived(30000, 2.0)
     ((_, times),) = feedback(log)
     assert list(times) == [30000]
+
+
+def forward(log: ArrivalLog, number: int, moment: float) -> None:
+    """Note a packet as the forwarder does: the next one without a call."""
+    if number == log.expected:
+        log.expected = number + 1
+        log.times[number] = moment
+    else:
+        log.arrived(number, moment)
+
+
+@contextmanager
+def ending() -> Iterator[None]:
+    """Fail what would go on for ever. The alarm comes by the processor's time: a loaded machine does not use it up."""
+
+    def fail(_number: int, _frame: object) -> None:
+        raise AssertionError("the report never ended")
+
+    before = signal.signal(signal.SIGVTALRM, fail)
+    signal.setitimer(signal.ITIMER_VIRTUAL, 2)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        signal.signal(signal.SIGVTALRM, before)
+
+
+def test_steps_that_go_half_way_round_together_end_no_worker() -> None:
+    log = ArrivalLog()
+    for number in (*range(0, 16 * 2047 + 1, 2047), 32767):
+        forward(log, number, 1.0)
+    with ending():
+        packets = log.feedback(1, 5)
+    assert packets == []
+    log.arrived(32768, 1.1)
+    ((_, times),) = feedback(log)
+    assert times == {32768: pytest.approx(1.1, abs=0.0003)}
+
+
+@pytest.mark.parametrize("far", [5_000, 32_767, 32_768, 40_000, 65_535, 65_536, 70_000, 131_072])
+def test_a_publisher_that_runs_far_ahead_costs_one_look(far: int) -> None:
+    log = ArrivalLog()
+    for number in (*range(0, far, 2000), far):
+        forward(log, number & 0xFFFF, 1.0)
+    with ending():
+        packets = log.feedback(1, 5)
+    assert len(packets) <= 16
+    assert log.times == {}
+    log.arrived((far + 1) & 0xFFFF, 1.1)
+    *_, (_, times) = feedback(log)
+    assert list(times)[-1] == (far + 1) & 0xFFFF
+
+
+@settings(deadline=None, phases=UNSHRUNK)
+@given(
+    st.integers(0, 0xFFFF), st.lists(st.one_of(st.integers(-20, 20), st.integers(-2100, 2100)), max_size=200), st.data()
+)
+def test_it_makes_sound_packets_of_any_chain(first: int, steps: list[int], data: st.DataObject) -> None:
+    log, number = ArrivalLog(), first
+    reported_after = data.draw(st.sets(st.integers(0, max(0, len(steps) - 1)), max_size=3))
+    for place, step in enumerate(steps):
+        number = (number + step) & 0xFFFF
+        forward(log, number, 1.0 + place / 1000)
+        if place in reported_after:
+            with ending():
+                _check(log)
+    with ending():
+        _check(log)
+        assert log.feedback(1, 5) == []
+
+
+ROUND_ABOUT = st.one_of(st.sampled_from([1 << 15, 1 << 16]), st.integers(1, 70_000))
+
+
+@settings(deadline=None, phases=UNSHRUNK)
+@given(st.integers(0, 0xFFFF), st.lists(st.integers(1, 2047), max_size=60), ROUND_ABOUT, st.integers(-3, 3))
+def test_it_makes_sound_packets_of_a_chain_that_only_grows(first: int, steps: list[int], far: int, off: int) -> None:
+    log, at, end = ArrivalLog(), 0, max(1, far + off)
+    forward(log, first, 1.0)
+    for place in range(end):
+        at = min(end, at + (steps[place] if place < len(steps) else 2047))
+        forward(log, (first + at) & 0xFFFF, 1.0 + place / 1000)
+        if at == end:
+            break
+    with ending():
+        _check(log)
+
+
+def _check(log: ArrivalLog) -> None:
+    packets = log.feedback(1, 5)
+    assert len(packets) <= 16
+    assert log.times == {}
+    for packet in packets:
+        decode(packet)
+        assert rtcp.parse(packet) == []
 
 
 @settings(deadline=None)  # a loaded machine is no failure
