@@ -51,6 +51,11 @@ async def replay(database: Database, spool: Spool) -> None:
         spool.done(kept.id)
 
 
+def say(line: str) -> None:
+    """One write for a whole line: writers share this pipe, and an unbuffered print writes its newline apart."""
+    os.write(sys.stdout.fileno(), f"{line}\n".encode())
+
+
 def dies_at(database: Database, dice: random.Random) -> None:
     """Kill -9 of itself before or after the n-th statement."""
     left, before = dice.randrange(1, 60), dice.random() < 0.5
@@ -77,13 +82,13 @@ async def run(kind: str, seed: int, folder: Path) -> None:
         try:
             if spool is not None:
                 kept_id = spool.put("fact", {"fact": fact})
-                print(fact, flush=True)  # from here on it must survive
+                say(fact)  # from here on it must survive
                 if dice.random() < 0.7:
                     await write(database, fact, kept_id)
                     spool.done(kept_id)
             else:
                 await write(database, fact)
-                print(fact, flush=True)
+                say(fact)
             if dice.random() < 0.1:
                 await checkpointer(database, folder).make(datetime.now(UTC))
         except DatabaseBusy:
@@ -102,7 +107,7 @@ def main() -> None:
 
     asyncio.run(make())
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for the dead
-    print("ready", flush=True)
+    say("ready")
     for line in sys.stdin:
         kind, seed = line.split()
         child = os.fork()
@@ -111,7 +116,7 @@ def main() -> None:
                 os._exit(0)
             asyncio.run(run(kind, int(seed), folder))
             os._exit(0)
-        print(f"pid {child}", flush=True)
+        say(f"pid {child}")
 
 
 if __name__ == "__main__":
