@@ -3,9 +3,10 @@
 import qrcode from "qrcode-generator";
 
 import { fromBase64url } from "./e2ee/bytes";
-import { CredentialError, pinOrganisation, readCertificate, type Certificate } from "./e2ee/credential";
+import { CredentialError, type Certificate } from "./e2ee/credential";
 import { openDevice } from "./e2ee/device";
 import { parseFragment, writeFragment } from "./e2ee/fragment";
+import { everRevoked, ownOrganisation, serverTrust, TrustUnavailable } from "./e2ee/organisation";
 import { ownCertificate } from "./e2ee/own-certificate";
 import { fingerprint } from "./e2ee/signatures";
 import { teamSecrets, VaultUnavailable, type TeamSecrets } from "./e2ee/team";
@@ -13,7 +14,7 @@ import type { VaultTrust } from "./e2ee/vault";
 
 /** What stops the links from being completed; the page has a sentence for each. */
 class Incomplete extends Error {
-  constructor(readonly why: "uncertified" | "waiting" | "failed") {
+  constructor(readonly why: "uncertified" | "waiting") {
     super(why);
   }
 }
@@ -31,16 +32,10 @@ async function complete(appointment: string): Promise<void> {
 
 /** The organisation's key counts only when it is the one that has certified this browser. */
 async function trustOf(certificate: Certificate): Promise<VaultTrust> {
-  const reply = await fetch("/api/trust", { cache: "no-store" }).catch(() => {
-    throw new Incomplete("failed"); // no network, or somebody has gone on to the next page already
-  });
-  const { organisation, revoked } = (await reply.json()) as {
-    organisation: { key: string } | null;
-    revoked: string[];
-  };
+  const said = await serverTrust();
+  const organisation = await ownOrganisation(said, certificate);
   if (!organisation) throw new Incomplete("uncertified");
-  const { organisation: pin } = readCertificate(certificate);
-  return { organisation: await pinOrganisation(organisation.key, pin), revoked };
+  return { organisation, revoked: await everRevoked(said) };
 }
 
 /** Whether this person's link could be made whole. */
@@ -98,14 +93,18 @@ async function start(said: HTMLElement): Promise<void> {
     await complete(words["appointment"] ?? "");
     said.textContent = words["complete"] ?? "";
   } catch (error) {
-    if (!(error instanceof Incomplete || error instanceof VaultUnavailable || error instanceof CredentialError)) {
-      said.textContent = words["failed"] ?? "";
-      if (isLeft(error)) return;
-      throw error;
-    }
-    said.textContent = words[error instanceof Incomplete ? error.why : "failed"] ?? "";
+    said.textContent = words[whyNot(error)] ?? "";
+    if (!isForeseen(error) && !isLeft(error)) throw error;
   }
 }
+
+function whyNot(error: unknown): "uncertified" | "waiting" | "moved" | "failed" {
+  if (error instanceof Incomplete) return error.why;
+  return error instanceof CredentialError && error.code === "moved_organisation" ? "moved" : "failed";
+}
+
+const isForeseen = (error: unknown): boolean =>
+  [Incomplete, VaultUnavailable, TrustUnavailable, CredentialError].some((kind) => error instanceof kind);
 
 /** What a browser says of requests and of its own store in a page that is being left. */
 const isLeft = (error: unknown): boolean => error instanceof DOMException && error.name === "AbortError";

@@ -73,7 +73,7 @@ class Page {
         devices: this.#devices,
         refresh: () => this.#ask(),
         connect: () => this.#connect(),
-        proved: (curves) => this.#proved(seat, curves),
+        proved: (curves) => this.#proved(curves),
         signal,
       });
       await this.#meet(seat, desk, connection, signal);
@@ -87,11 +87,11 @@ class Page {
   }
 
   /** From here on the secrets of the link are this device's, and no longer in the address, where others could read them. */
-  async #proved({ appointment }: SeatReply, curves: CurveSource): Promise<void> {
+  async #proved(curves: CurveSource): Promise<void> {
     this.#curves = curves;
     if (!this.#link?.secrets) return;
     try {
-      await keepSecrets(appointment.id, this.#link.secrets);
+      await keepSecrets(this.#link.token, this.#link.secrets);
     } catch {
       // A browser that keeps nothing needs the whole link again after a reload.
       return;
@@ -120,9 +120,9 @@ class Page {
   /** Begins by itself as soon as the seat is in. */
   #encrypt(seat: SeatReply, connection: Connection): Encryption {
     const { id } = seat.appointment;
-    const offered = this.#link?.secrets ?? null;
-    return (this.#encryption = new Encryption(connection, new KnownDevices(id), new Mismatches(id), () =>
-      prepare(seat, this.#curves, offered),
+    const mismatches = new Mismatches(this.#link?.token ?? id);
+    return (this.#encryption = new Encryption(connection, new KnownDevices(id), mismatches, () =>
+      prepare(seat, this.#curves, this.#link),
     ));
   }
 

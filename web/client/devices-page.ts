@@ -1,8 +1,9 @@
 /** The script of both pages about devices: the administrator's certifying, and a person's own browser. */
 
 import { canon } from "./e2ee/bytes";
-import { issueCertificate, readCertificate } from "./e2ee/credential";
+import { CredentialError, issueCertificate, readCertificate } from "./e2ee/credential";
 import { forgetDevice, openDevice, type DeviceKeys } from "./e2ee/device";
+import { TrustUnavailable } from "./e2ee/organisation";
 import { fingerprint } from "./e2ee/signatures";
 import { KeyFileError, openKeyFile, type OrganisationKey } from "./org-key";
 import { grouped, ownDevices, postJson, registerDevice, ServerRefusal, type OwnDevice } from "./staff-device";
@@ -93,6 +94,8 @@ async function startOwn(place: HTMLElement): Promise<void> {
       show(await registerDevice(device, words["account"] ?? "", words["csrf"] ?? ""));
     } catch (error) {
       said.textContent = plain(error, words);
+      // A code would be taken for one to read out to the administrator.
+      code.hidden = error instanceof CredentialError;
     }
   };
   const show = (known: OwnDevice | undefined): void => {
@@ -125,6 +128,8 @@ async function startOwn(place: HTMLElement): Promise<void> {
 }
 
 function plain(error: unknown, words: Words): string {
+  if (error instanceof TrustUnavailable) return words["offline"] ?? "";
+  if (error instanceof CredentialError && error.code === "moved_organisation") return words["moved"] ?? "";
   if (error instanceof ServerRefusal) return error.code === "offline" ? (words["offline"] ?? "") : error.message;
   return words["fault"] ?? words["failed"] ?? "";
 }

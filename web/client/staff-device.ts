@@ -1,8 +1,9 @@
 /** This browser as one of its owner's devices at the server: asking to be certified, and fetching the certificate. */
 
 import { canon, utf8 } from "./e2ee/bytes";
-import type { Certificate } from "./e2ee/credential";
-import { keepCertificate, signWith, type DeviceKeys } from "./e2ee/device";
+import { checkIssuer, CredentialError, type Certificate, type Organisation } from "./e2ee/credential";
+import { keepCertificate, keptCertificate, signWith, type DeviceKeys } from "./e2ee/device";
+import { ownOrganisation, serverTrust } from "./e2ee/organisation";
 import { atServer } from "./server";
 
 export interface OwnDevice {
@@ -35,13 +36,23 @@ export class ServerRefusal extends Error {
 
 export const ownDevices = (): Promise<OwnDevices> => request<OwnDevices>("/api/devices", { method: "GET" });
 
-/** Asks for this browser to be certified; asking again is how the certificate comes here, where it is kept. */
+/** Asks for this browser to be certified; asking again is how the certificate comes here, where it is kept. Rejects with a
+ * CredentialError where the server names another organisation than has certified this browser, or hands out what that one has
+ * not signed: then what is kept stays as it was, until the device is forgotten. */
 export async function registerDevice(device: DeviceKeys, account: string, csrf: string): Promise<OwnDevice> {
+  const organisation = await ownOrganisation(await serverTrust(), await keptCertificate());
   const keys = { seal: device.sealKey, sign: device.signKey };
   const proof = await signWith(device, "poruch device", utf8(canon({ account, ...keys })));
   const known = await postJson<OwnDevice>("/api/devices", { ...keys, proof }, csrf);
-  if (known.certificate) await keepCertificate(known.certificate);
+  if (known.certificate) await take(known.certificate, device, organisation);
   return known;
+}
+
+async function take(certificate: Certificate, device: DeviceKeys, organisation: Organisation | null): Promise<void> {
+  if (!organisation) throw new CredentialError("wrong_organisation");
+  const { sign: signKey, seal } = await checkIssuer(certificate, organisation);
+  if (signKey !== device.signKey || seal !== device.sealKey) throw new CredentialError("device_mismatch");
+  await keepCertificate(certificate);
 }
 
 export const postJson = <T>(path: string, body: object, csrf: string): Promise<T> =>

@@ -275,7 +275,11 @@ export class CallScreen {
   #explain(): void {
     const { encryption, seat } = this.#parts;
     const compare = HOST_ROLES.has(seat.you.role) ? (member: Member): void => this.#talk.begin(member) : null;
-    secrecyDialog(encryption, () => this.#secret(), { compare, mayForget: seat.you.kind === "link" });
+    const { value: stage } = encryption.stage;
+    // A call page under an address of its own has a device of its own there, which no other page can forget.
+    const moved = stage.name === "stopped" && stage.reason === "moved_organisation";
+    const forgets = seat.you.kind === "link" || moved ? seat.you.kind : null;
+    secrecyDialog(encryption, () => this.#secret(), { compare, forgets });
   }
 
   #drawPaused(snapshot: Snapshot): void {

@@ -2,6 +2,7 @@
 import type { Member } from "../e2ee/crypto";
 import { forgetDevice } from "../e2ee/device";
 import type { Encryption } from "../encryption";
+import type { SeatReply } from "../types";
 import { fill, h, setText } from "../ui/dom";
 import { confirmDialog } from "../ui/dialog";
 import { t } from "../ui/i18n";
@@ -14,8 +15,8 @@ import { standingWords, type Secrecy } from "./secrecy-words";
 export interface SecrecyActions {
   /** null: this person does not begin a comparison. */
   compare: ((member: Member) => void) | null;
-  /** Whether this device may be forgotten here; staff have a page of their own for it. */
-  mayForget: boolean;
+  /** Whose device may be forgotten here; null where it may not be: staff have a page of their own for it, as long as it is certified. */
+  forgets: SeatReply["you"]["kind"] | null;
 }
 
 /** The state in the head of the call: always there, in words, and a press explains it. */
@@ -82,17 +83,20 @@ export function secrecyDialog(encryption: Encryption, now: () => Secrecy, action
   const stops = [encryption.view, encryption.stage, encryption.verified].map((store) =>
     (store as { subscribe: (watcher: () => void) => () => void }).subscribe(draw),
   );
-  const dialog = openDialog(t("Who can see and hear this conversation"), [state, meaning, people, actions.mayForget && forgetButton()], () => {
+  const dialog = openDialog(t("Who can see and hear this conversation"), [state, meaning, people, actions.forgets !== null && forgetButton(actions.forgets)], () => {
     for (const stop of stops) stop();
   });
 }
 
 /** For a device that others use too. The call that is running goes on: its keys are in nobody's memory but the worker's. */
-function forgetButton(): HTMLElement {
+function forgetButton(kind: SeatReply["you"]["kind"]): HTMLElement {
   const forget = async (): Promise<void> => {
     const sure = await confirmDialog({
       title: t("Forget this device?"),
-      body: t("Its keys are erased, also those that came with your invitations. Next time you need the whole link from the invitation again."),
+      body:
+        kind === "link"
+          ? t("Its keys are erased, also those that came with your invitations. Next time you need the whole link from the invitation again.")
+          : t("Forgetting erases the keys in this browser. It must be certified again before the next encrypted conversation."),
       confirm: t("Forget"),
       cancel: t("Cancel"),
       danger: true,

@@ -52,6 +52,10 @@ export function stopWords(reason: string): string {
       return t("Stopped, because this conversation was not opened by your team");
     case "wrong_organisation":
       return t("Stopped, because the server names another organisation than your invitation does");
+    case "moved_organisation":
+      return t(
+        "Stopped, because the server names another organisation than the one that certified this browser. Phone your administrator before you do anything else. Only if they say that the organisation has a new key: press “Stopped” above, choose “Forget this device”, and have this browser certified again.",
+      );
     default:
       return t("Stopped, because somebody tried without permission to change who is in the conversation");
   }

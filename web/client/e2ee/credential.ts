@@ -113,6 +113,8 @@ export type Refusal =
   | "bad_proof"
   | "bad_certificate"
   | "wrong_organisation"
+  /** Another one than certified this device. */
+  | "moved_organisation"
   | "not_yet_valid"
   | "expired"
   | "revoked"
@@ -148,13 +150,19 @@ export async function checkCertificate(
   revoked: readonly string[],
   now: number,
 ): Promise<CertificateBody> {
+  const body = await checkIssuer(certificate, organisation);
+  if (now + CLOCK_DIFFERENCE_MS < Date.parse(body.issued)) throw new CredentialError("not_yet_valid");
+  if (now >= Date.parse(body.expires)) throw new CredentialError("expired");
+  if (revoked.includes(await fingerprint(body.sign))) throw new CredentialError("revoked");
+  return body;
+}
+
+/** The content when this organisation has signed it, whether or not it holds today; throws a CredentialError. */
+export async function checkIssuer(certificate: Certificate, organisation: Organisation): Promise<CertificateBody> {
   const body = readCertificate(certificate);
   if (body.organisation !== (await fingerprint(organisation.key))) throw new CredentialError("wrong_organisation");
   if (!(await verify(organisation.key, CERTIFICATE, utf8(certificate.body), certificate.signature)))
     throw new CredentialError("bad_certificate");
-  if (now + CLOCK_DIFFERENCE_MS < Date.parse(body.issued)) throw new CredentialError("not_yet_valid");
-  if (now >= Date.parse(body.expires)) throw new CredentialError("expired");
-  if (revoked.includes(await fingerprint(body.sign))) throw new CredentialError("revoked");
   return body;
 }
 

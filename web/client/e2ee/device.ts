@@ -1,7 +1,7 @@
 // This browser as a device: key pairs that cannot leave it, and what it remembers for calls. All of it can be
 // forgotten at once.
 
-import type { Bytes } from "./bytes";
+import { sha256, toBase64url, utf8, type Bytes } from "./bytes";
 import type { Certificate } from "./credential";
 import type { LinkSecrets } from "./fragment";
 import { ECDSA, exportSpki, fingerprint, sign } from "./signatures";
@@ -63,20 +63,24 @@ export const keptCertificate = (): Promise<Certificate | null> => read("certific
 export const keepCertificate = (certificate: Certificate): Promise<void> =>
   write("certificate", "certificate", certificate);
 
-/** The secrets of a link, by appointment, once they have left the address bar. */
-export const keptSecrets = (appointment: string): Promise<LinkSecrets | null> => read("secrets", appointment);
-export const keepSecrets = (appointment: string, secrets: LinkSecrets): Promise<void> =>
-  write("secrets", appointment, secrets);
+/** The secrets of a link once they have left the address bar, by the token that stays there: what the server calls this
+ * appointment does not decide which are found. */
+export const keptSecrets = async (token: string): Promise<LinkSecrets | null> => read("secrets", await filed(token));
+export const keepSecrets = async (token: string, secrets: LinkSecrets): Promise<void> =>
+  write("secrets", await filed(token), secrets);
+
+/** A token opens a door, so it is not kept itself. */
+const filed = async (token: string): Promise<string> => toBase64url(await sha256(utf8(`poruch link ${token}`)));
 
 /** Whether a spoken code has matched with that device on an earlier day. */
 export const isVerified = async (device: string): Promise<boolean> => (await read<true>("verified", device)) !== null;
 export const keepVerified = (device: string): Promise<void> => write("verified", device, true);
 
-/** How often spoken codes did not match in this appointment since one did. */
-export const keptMismatches = async (appointment: string): Promise<number> =>
-  (await read<number>("mismatches", appointment)) ?? 0;
-export const keepMismatches = (appointment: string, count: number): Promise<void> =>
-  write("mismatches", appointment, count);
+/** How often spoken codes did not match since one did, by the link's token, or the appointment where there is no link. */
+export const keptMismatches = async (place: string): Promise<number> =>
+  (await read<number>("mismatches", await filed(place))) ?? 0;
+export const keepMismatches = async (place: string, count: number): Promise<void> =>
+  write("mismatches", await filed(place), count);
 
 /** Fingerprints of devices that were revoked, as far as this device has ever heard. */
 export const keptRevocations = async (): Promise<readonly string[]> => (await read<string[]>("revoked", "all")) ?? [];

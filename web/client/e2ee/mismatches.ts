@@ -1,4 +1,4 @@
-// How often spoken codes have not matched in one appointment, as this device remembers it: a reload forgets nothing.
+// How often spoken codes have not matched in one conversation, as this device remembers it: a reload forgets nothing.
 
 import { keepMismatches, keptMismatches } from "./device";
 
@@ -12,18 +12,19 @@ export function countedAt(kept: number, anew: boolean): number {
 }
 
 export class Mismatches {
-  readonly #appointment: string;
+  readonly #place: string;
   readonly #anew: boolean;
   #count: Promise<number> | null = null;
 
-  constructor(appointment: string, anew = isOpenedAnew()) {
-    this.#appointment = appointment;
+  /** `place`: the token of the link, which the server cannot rename; for staff the appointment. */
+  constructor(place: string, anew = isOpenedAnew()) {
+    this.#place = place;
     this.#anew = anew;
   }
 
   /** Where a browser keeps nothing, 0 after a reload. */
   count(): Promise<number> {
-    this.#count ??= keptMismatches(this.#appointment).then(
+    this.#count ??= keptMismatches(this.#place).then(
       (kept) => countedAt(kept, this.#anew),
       () => 0,
     );
@@ -41,7 +42,7 @@ export class Mismatches {
 
   async #keep(count: number): Promise<void> {
     this.#count = Promise.resolve(count);
-    await keepMismatches(this.#appointment, count).catch(() => undefined);
+    await keepMismatches(this.#place, count).catch(() => undefined);
   }
 }
 

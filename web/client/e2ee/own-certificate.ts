@@ -2,10 +2,12 @@
 
 import type { Role } from "../types";
 import { ownDevices, registerDevice, ServerRefusal } from "../staff-device";
-import { readCertificate, type Certificate } from "./credential";
+import { CredentialError, readCertificate, type Certificate } from "./credential";
 import { keptCertificate, type DeviceKeys } from "./device";
 
-/** null while this browser is not certified for that role; asking for it is then already done. */
+/** null while this browser is not certified for that role; asking for it is then already done. The role is the server's word, and
+ * so is all that it sends: nothing of it takes the place of what is kept unless the same organisation has signed it.
+ * Rejects with a CredentialError("moved_organisation"). */
 export async function ownCertificate(device: DeviceKeys, role: Role | null): Promise<Certificate | null> {
   const kept = await keptCertificate().catch(() => null);
   if (kept && serves(kept, device, role)) return kept;
@@ -14,8 +16,9 @@ export async function ownCertificate(device: DeviceKeys, role: Role | null): Pro
     const { certificate } = await registerDevice(device, account.id, csrf);
     return certificate && serves(certificate, device, role) ? certificate : null;
   } catch (error) {
-    // Signed out, offline, revoked, or a browser that keeps nothing: then it is not certified.
+    // Signed out, offline, revoked, given what nobody has signed, or a browser that keeps nothing: then it is not certified.
     if (error instanceof ServerRefusal || error instanceof DOMException) return null;
+    if (error instanceof CredentialError && error.code !== "moved_organisation") return null;
     throw error;
   }
 }
