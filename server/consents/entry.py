@@ -23,7 +23,7 @@ from server.cases.tables import TeamMember
 from server.consents import other_ways, texts
 from server.consents.service import VALID_FOR
 from server.consents.tables import ConsentRow
-from server.consents.writing import Said, last_row, take_back, write
+from server.consents.writing import Said, last_row, stoppable_row, take_back, write
 
 __all__ = ["ENTERED", "Entry", "EntryError", "confirm", "enter", "withdraw"]
 
@@ -94,7 +94,7 @@ async def enter(
 async def to_take_back(session: AsyncSession, key: CaseKey, client_id: str, said: Entry) -> ConsentRow:
     """The decision that is taken back with these words. Raises EntryError when nothing was agreed to."""
     about = await _about(session, key, said)
-    row = await last_row(session, client_id, said.purpose, about.key if about else None, PERSON)
+    row = await stoppable_row(session, client_id, said.purpose, about.key if about else None)
     if row is None or row.answer == Answer.REFUSED.value:
         raise EntryError("answer", "nothing_given")
     return row
@@ -105,13 +105,18 @@ async def withdraw(
 ) -> ConsentRow:
     """Take back for a person what they took back by telephone, at a visit or on paper; no reason is asked.
 
-    ``account_id`` is who writes it down.
+    ``account_id`` is who writes it down. It is the person's own "no", also to what a representative had agreed to; one
+    that stands already stays.
     """
+    own = await last_row(session, row.client_id, Purpose(row.purpose), row.about_key, PERSON)
+    if own is not None and own.answer != Answer.GIVEN.value:
+        return own
     done = await take_back(
         session,
         key,
         row,
         now,
+        by=PERSON,
         tapped_by="worker",
         method=cast("Method", method),
         actor=account_actor(account_id),

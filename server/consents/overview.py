@@ -9,7 +9,7 @@ from datetime import datetime
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from consent.gate import Answer
+from consent.gate import PERSON, Answer
 from consent.keys import CaseKey
 from server.accounts.tables import Account
 from server.cases.tables import CaseClient
@@ -39,7 +39,7 @@ class Overview:
 
     client: CaseClient
     current: Sequence[Line]
-    """The last answer about each purpose and person."""
+    """The last answer about each purpose and person; without a representative's yes to what the person has refused."""
     history: Sequence[Line]
     """The last ``HISTORY`` answers."""
     older: bool
@@ -58,7 +58,8 @@ async def of_client(session: AsyncSession, key: CaseKey, client: CaseClient, now
     last = select(ranked.c.id).where(ranked.c.place == 1)
     newest = (await session.scalars(theirs.where(ConsentRow.id.in_(last)).limit(HISTORY))).all()
     key.unlock(list(rows), list(newest))
-    current = [line(row, now) for row in newest]
+    refused = {_of(row) for row in newest if row.by == PERSON and row.answer != Answer.GIVEN.value}
+    current = [line(row, now) for row in newest if not (_is_others_yes(row) and _of(row) in refused)]
     return Overview(
         client=client,
         current=current,
@@ -72,6 +73,14 @@ def line(row: ConsentRow, now: datetime) -> Line:
     """One unlocked decision as it stands now."""
     holds = row.answer == Answer.GIVEN.value and (row.until is None or now < row.until)
     return Line(row, row.about["name"] if row.about else None, holds)
+
+
+def _is_others_yes(row: ConsentRow) -> bool:
+    return row.by != PERSON and row.answer == Answer.GIVEN.value
+
+
+def _of(row: ConsentRow) -> tuple[str, str | None]:
+    return row.purpose, row.about_key
 
 
 async def names(session: AsyncSession, account_ids: Iterable[str | None]) -> dict[str, str]:

@@ -21,7 +21,7 @@ from server.appointments.tables import LINGER, Seat, Status
 from server.consents import other_ways
 from server.consents.scene import Scene, as_representation, representations_of, scene
 from server.consents.tables import ConsentRow, RepresentationRow
-from server.consents.writing import Said, last_row, signature_mark, take_back, write
+from server.consents.writing import Said, last_row, signature_mark, stoppable_row, take_back, write
 from server.devices.signatures import KeyTextError, public_key, verify
 
 VALID_FOR = timedelta(days=365)
@@ -150,9 +150,11 @@ async def withdraw(
     tapped_by: TappedBy = "person",
     method: Method = "call",
 ) -> list[ConsentRow]:
-    """Take back what this client had agreed to; no reason is asked. Twice is the same as once.
+    """Take back what was agreed to; no reason is asked. Twice is the same as once.
 
-    Taking back the conversation takes back an agreement to have it explained, too. Raises ConsentError.
+    The client takes back also what a representative has agreed to for them, and says so themself; a representative only
+    what they have said. Taking back the conversation takes back an agreement to have it explained, too. Raises
+    ConsentError.
     """
     seen, seat = await _seat(session, key, seat_id, now, ended_too=True)
     client_seat, by = await _for_whom(session, seen, seat, now)
@@ -163,11 +165,14 @@ async def withdraw(
     kinds = [wanted, Purpose.EXPLAIN] if wanted is Purpose.VIDEO else [wanted]
     rows = []
     for kind in kinds:
-        row = await last_row(session, client_seat.client_id or "", kind, about.key if about else None, by)
+        which = (client_seat.client_id or "", kind, about.key if about else None)
+        row = await (stoppable_row(session, *which) if by == PERSON else last_row(session, *which, by))
         if row is None or (row.answer == Answer.REFUSED.value):
             continue
         rows.append(
-            await take_back(session, key, row, now, tapped_by=tapped_by, method=method, actor=seat_actor(seat_id))
+            await take_back(
+                session, key, row, now, by=by, tapped_by=tapped_by, method=method, actor=seat_actor(seat_id)
+            )
         )
     if not rows:
         raise ConsentError("not_asked")

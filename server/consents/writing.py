@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from consent import records
 from consent.events import Tag
-from consent.gate import Answer
+from consent.gate import PERSON, Answer
 from consent.keys import CaseKey
 from consent.ledger import append
 from consent.needs import About
@@ -57,12 +57,32 @@ async def last_row(
     session: AsyncSession, client_id: str, purpose: Purpose, about_key: str | None, by: str
 ) -> ConsentRow | None:
     """The last decision of this person (or of whoever acts by this document) about this, or None."""
+    return await session.scalar(_decisions(client_id, purpose, about_key).where(ConsentRow.by == by).limit(1))
+
+
+async def stoppable_row(
+    session: AsyncSession, client_id: str, purpose: Purpose, about_key: str | None
+) -> ConsentRow | None:
+    """What a person's own "no" takes back: their last decision or, where they have made none, a representative's yes.
+
+    None where nobody has agreed to anything for them.
+    """
+    own = await last_row(session, client_id, purpose, about_key, PERSON)
+    if own is not None:
+        return own
+    found = await session.scalars(_decisions(client_id, purpose, about_key).where(ConsentRow.by != PERSON))
+    last: dict[str, ConsentRow] = {}
+    for row in found:
+        last.setdefault(row.by, row)
+    return next((row for row in last.values() if row.answer == Answer.GIVEN.value), None)
+
+
+def _decisions(client_id: str, purpose: Purpose, about_key: str | None) -> Select[ConsentRow]:
     same_about = ConsentRow.about_key.is_(None) if about_key is None else ConsentRow.about_key == about_key
-    return await session.scalar(
+    return (
         select(ConsentRow)
-        .where(ConsentRow.client_id == client_id, ConsentRow.purpose == purpose.value, same_about, ConsentRow.by == by)
+        .where(ConsentRow.client_id == client_id, ConsentRow.purpose == purpose.value, same_about)
         .order_by(*NEWEST_FIRST)
-        .limit(1)
     )
 
 
@@ -131,6 +151,7 @@ async def take_back(
     row: ConsentRow,
     now: datetime,
     *,
+    by: str,
     tapped_by: TappedBy,
     method: Method,
     actor: str,
@@ -138,8 +159,12 @@ async def take_back(
     witness: str | None = None,
     proof: tuple[Proof, str] | None = None,
 ) -> ConsentRow:
-    """Withdraw one decision, under the text that it was given to; one that is withdrawn already stays."""
-    if row.answer == Answer.WITHDRAWN.value:
+    """Withdraw one decision, under the text that it was given to; one that ``by`` has withdrawn already stays.
+
+    ``by`` is who says no now: of what a representative has agreed to, the person's own "no" is a decision of their own,
+    which no representative can change.
+    """
+    if row.answer == Answer.WITHDRAWN.value and row.by == by:
         return row
     key.unlock(row)
     text = await texts.with_hash(session, row.notice_hash)
@@ -152,7 +177,7 @@ async def take_back(
         text=text,
         notice_hash=row.notice_hash,
         until=None,
-        by=row.by,
+        by=by,
         method=method,
         tapped_by=tapped_by,
         actor=actor,

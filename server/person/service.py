@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from consent import keys, ledger
 from consent.events import Tag
-from consent.gate import Answer, Reason
+from consent.gate import PERSON, Answer, Reason
 from consent.keys import CaseErased, CaseKey, Purpose, Reader
 from consent.ledger import account_actor, append
 from consent.notices import Notice, current
@@ -143,11 +143,25 @@ async def look(session: AsyncSession, opened: Opened, now: datetime) -> tuple[Ov
 async def withdraw(
     session: AsyncSession, opened: Opened, record_id: str, now: datetime, *, proof: Proof | None = None
 ) -> ConsentRow:
-    """Stop agreeing, in one tap; no reason is asked. Raises PersonError ``signature_invalid`` for a forged one."""
+    """Stop agreeing, in one tap; no reason is asked. Raises PersonError ``signature_invalid`` for a forged one.
+
+    Whoever had agreed: from now on it is the person's own "no", which only they can change.
+    """
     row = await _last(session, opened, record_id)
     signed = await _signed(session, opened, row, (row.notice_hash, "withdrawn"), proof)
+    own = await last_row(session, row.client_id, Agreed(row.purpose), row.about_key, PERSON)
+    if own is not None and own.answer != Answer.GIVEN.value:
+        return own
     done = await take_back(
-        session, opened.key, row, now, tapped_by="person", method="own_page", actor=opened.actor, proof=signed
+        session,
+        opened.key,
+        row,
+        now,
+        by=PERSON,
+        tapped_by="person",
+        method="own_page",
+        actor=opened.actor,
+        proof=signed,
     )
     if row.purpose == Agreed.VIDEO.value:
         await other_ways.open_for(session, opened.key, opened.client.id, "withdrawn", now)
@@ -168,7 +182,7 @@ async def give_again(
     Raises PersonError ``notice_old``, or ``signature_invalid`` for a forged signature.
     """
     row = await _last(session, opened, record_id)
-    if row.by != "person" or row.purpose == Agreed.EXPLAIN.value:
+    if row.by != PERSON or row.purpose == Agreed.EXPLAIN.value:
         raise PersonError("not_now")
     purpose = Agreed(row.purpose)
     newest = current(await texts.published(session), purpose, now)

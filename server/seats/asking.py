@@ -7,7 +7,7 @@ from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from consent.gate import NO_WAY_ROUND, Ask, Decision, Reason, State
+from consent.gate import NO_WAY_ROUND, PERSON, Answer, Ask, Decision, Reason, State, latest
 from consent.keys import CaseKey
 from consent.needs import Need, needed, pages
 from consent.notices import Notice, Purpose, current
@@ -46,7 +46,8 @@ async def of_seat(
     asked = await whom(session, seen, seat, now) if seat is not None else None
     if asked is None:
         return None
-    client, own = asked
+    client, by = asked
+    own = by == PERSON
     said = seen.gate(client.id, now)
     neutral = not SUITABILITY.isdisjoint(said.reasons)
     open_asks = [] if NO_WAY_ROUND.intersection(said.reasons) else [ask for ask in said.asks if _theirs(ask, own=own)]
@@ -55,7 +56,7 @@ async def of_seat(
         reasons=(NOT_BY_VIDEO,) if neutral else tuple(reason.value for reason in said.reasons),
         pages=_pages(open_asks, seen.notices, language, now),
         explain=_explaining(seen, language, now) if own and open_asks and said.state in UNTOLD else None,
-        given=_given(seen, client, said),
+        given=_given(seen, client, said, by),
         # A meeting in person that was arranged because of danger is not announced on the telephone.
         other_way=await _other_way(session, key, client) if said.state is State.REFUSE and not neutral else None,
     )
@@ -66,18 +67,19 @@ def is_elsewhere(consent: SeatConsents | None) -> bool:
     return consent is not None and not ELSEWHERE.isdisjoint(consent.reasons)
 
 
-async def whom(session: AsyncSession, seen: Scene, seat: Seat, now: datetime) -> tuple[Seat, bool] | None:
-    """The client whose agreement this seat gives, and whether it is their own."""
+async def whom(session: AsyncSession, seen: Scene, seat: Seat, now: datetime) -> tuple[Seat, str] | None:
+    """The client whose agreement this seat gives, and in whose name, as grants have it."""
     if seat.role == Role.CLIENT.value and seat.client_id:
-        return seat, True
+        return seat, PERSON
     if seat.role != Role.REPRESENTATIVE.value:
         return None
     document = (await representations_of(session, [seat.id])).get(seat.id)
     row = await session.get(RepresentationRow, document) if document else None
-    if row is None or not as_representation(row).acts(now):
+    paper = as_representation(row) if row is not None else None
+    if paper is None or not paper.acts(now):
         return None
-    client = next((each for each in seen.client_seats() if each.client_id == row.client_id), None)
-    return (client, False) if client is not None else None
+    client = next((each for each in seen.client_seats() if each.client_id == paper.client_id), None)
+    return (client, paper.by) if client is not None else None
 
 
 def _theirs(ask: Ask, *, own: bool) -> bool:
@@ -139,16 +141,38 @@ def _explaining(seen: Scene, language: str, now: datetime) -> NoticeShown | None
     return _shown(notice, language) if notice is not None else None
 
 
-def _given(seen: Scene, client: Seat, said: Decision) -> tuple[ConsentGiven, ...]:
-    """What can be taken back: every need that is not open, and the talk that explains, which ends with the rest."""
+def _given(seen: Scene, client: Seat, said: Decision, by: str) -> tuple[ConsentGiven, ...]:
+    """What can be taken back: every need that is not open, and the talk that explains, which ends with the rest.
+
+    By the person, whoever has agreed to it for them; by a representative what they have agreed to themself.
+    """
     if said.state is State.REFUSE:
         return ()
     missing = {ask.need for ask in said.asks}
     given = [need for need in needed(seen.people, client.id).items if need not in missing]
-    found = [ConsentGiven(purpose=need.purpose.value, about=_about(need)) for need in given]
+    if by != PERSON:
+        return tuple(_as_given(need) for need in given if _said_yes(seen, client, need, by))
+    found = [_as_given(need) for need in given]
     if said.state is State.EXPLAIN and not any(need.purpose is Purpose.VIDEO for need in given):
         found.insert(0, ConsentGiven(purpose=Purpose.VIDEO.value, about=None))
     return tuple(found)
+
+
+def _as_given(need: Need) -> ConsentGiven:
+    return ConsentGiven(purpose=need.purpose.value, about=_about(need))
+
+
+def _said_yes(seen: Scene, client: Seat, need: Need, by: str) -> bool:
+    key = need.about.key if need.about else None
+    theirs = latest(
+        [
+            each
+            for each in seen.grants
+            if each.client_id == client.client_id and each.purpose is need.purpose and each.about_key == key
+        ],
+        by,
+    )
+    return theirs is not None and theirs.answer is Answer.GIVEN
 
 
 async def _other_way(session: AsyncSession, key: CaseKey, client: Seat) -> OtherWay | None:

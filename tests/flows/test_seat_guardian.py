@@ -1,7 +1,8 @@
-"""Consent by a guardian's own link: beside the person and never over their "no", and only while the document holds."""
+"""Consent by the link of a guardian or a representative: never over the person's "no", and only by a valid document."""
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -10,7 +11,9 @@ import pytest
 
 from consent import keys
 from consent.database import Database
+from consent.events import Tag
 from consent.keys import Purpose
+from consent.ledger import Entry
 from consent.policy import Role
 from server.appointments import links, seats
 from server.consents import representation
@@ -21,10 +24,12 @@ from tests.support import casework
 
 __all__ = ["desk"]  # a fixture
 
+Entries = Callable[..., Awaitable[Sequence[Entry]]]
+
 
 @dataclass
 class Family:
-    """A client with a guardian: what each of them is asked by their own link."""
+    """A client with a guardian or a representative: what each of them is asked by their own link."""
 
     desk: Desk
     client: str
@@ -45,6 +50,10 @@ class Family:
 
 @pytest.fixture
 async def family(desk: Desk, database: Database) -> Family:
+    return await _family(desk, database, "guardian")
+
+
+async def _family(desk: Desk, database: Database, kind: str) -> Family:
     now = datetime.now(UTC)
     async with database.write() as session:
         case = await casework.open_case(session, desk.manager)
@@ -61,7 +70,7 @@ async def family(desk: Desk, database: Database) -> Family:
             desk.manager,
             representation.NewRepresentation(
                 client_id=client.client_id or "",
-                kind="guardian",
+                kind=kind,
                 name="Опікунка",
                 document="Decision of a court",
                 valid_from=now - timedelta(days=1),
@@ -94,6 +103,34 @@ async def test_the_persons_own_no_wins_over_the_guardians_yes(family: Family) ->
     asked = (await family.asked(family.guardian))["consent"]
     assert asked["state"] == "refuse"
     assert asked["pages"] == [], "nobody is asked to say yes where the person has said no"
+
+
+async def test_what_a_representative_agreed_to_is_stopped_by_the_person_and_not_begun_again_by_anybody_else(
+    desk: Desk, database: Database, entries: Entries
+) -> None:
+    family = await _family(desk, database, "representative")
+    asked = yes((await family.asked(family.guardian))["consent"])
+    video = {"link": family.guardian, "answers": asked[:1], "tapped_by": "representative"}
+    assert (await post(desk.client, "/api/consent", 200, video))["state"] == "ask"
+    present = [each for each in yes((await family.asked(family.client))["consent"]) if each["about_seat"]]
+    after = await post(desk.client, "/api/consent", 200, {"link": family.client, "answers": present})
+    assert after["state"] == "allow"
+    assert {each["purpose"] for each in after["given"]} == {"video", "representative"}
+
+    back = {"link": family.client, "purpose": "video", "in_call": True}
+    reply = await post(desk.client, "/api/consent/withdraw", 200, back)
+    assert reply["written"]
+    assert reply["consent"]["state"] == "refuse"
+    assert reply["consent"]["other_way"]["kind"] == "phone"
+    [written] = await entries(Tag.CONSENT_WITHDRAWN)
+    assert (written.details["by"], written.details["tapped_by"]) == ("person", "person")
+    # They load the page anew, and the representative says yes once more.
+    assert (await family.asked(family.client))["consent"]["state"] == "refuse"
+    assert (await family.asked(family.guardian))["consent"]["pages"] == []
+    after = await post(desk.client, "/api/consent", 200, video)
+    assert (after["state"], after["reasons"]) == ("refuse", ["withdrawn"])
+    assert len(await entries(Tag.OTHER_WAY_OPENED)) == 1
+    assert await entries(Tag.OTHER_WAY_DONE) == []
 
 
 async def test_by_a_document_that_has_run_out_nobody_acts_and_nothing_opens(family: Family, database: Database) -> None:

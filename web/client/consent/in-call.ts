@@ -15,7 +15,7 @@ import type { ConsentDesk } from "./desk";
 import { inDialogs, Unanswered } from "./dialog-pages";
 import { noticeBody } from "./notice";
 import { answerTo, askPages, otherWayWords } from "./pages";
-import type { ConsentItem, Given } from "./types";
+import type { ConsentItem, Given, SeatConsents } from "./types";
 import { tookBack, tookBackWords } from "./words";
 
 export interface ConsentParts {
@@ -208,8 +208,9 @@ export class ConsentInCall {
       } catch (error) {
         if (!(error instanceof ProtocolError)) throw error;
         if (!PASSING.has(error.code)) {
-          // Nothing stands any more that could be taken back; what is on the screen is brought up to date.
-          await desk.refresh().catch(() => undefined);
+          // What is on the screen is brought up to date; whoever is not taken at their word has to know it.
+          const now = await desk.refresh().catch(() => desk.state.value);
+          if (now === null || stillStands(now, given)) this.#onTrouble(notWrittenWords());
           return;
         }
         await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
@@ -281,5 +282,12 @@ export class ConsentInCall {
 }
 
 const stoppedWords = (): string => t("The conversation is stopped for you. Nobody sees or hears you.");
+
+const notWrittenWords = (): string =>
+  t("We could not write down that you stopped. Please leave the conversation and phone us.");
+
+/** Whether the server still takes this for agreed. */
+const stillStands = ({ given }: SeatConsents, { purpose, about }: Given): boolean =>
+  given.some((one) => one.purpose === purpose && one.about?.seat === about?.seat);
 
 const PASSING: ReadonlySet<string> = new Set(["offline", "busy", "too_many_requests", "internal"]);
