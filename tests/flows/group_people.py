@@ -137,15 +137,15 @@ class Team:
         await person.until(lambda: person.state["you"]["phase"] == "in")
         return person
 
-    async def bring_keys(self, person: GroupPerson) -> Member:
-        """The page starts its encryption, as after every entry."""
+    async def bring_keys(self, person: GroupPerson, *, device: str | None = None) -> Member:
+        """The page starts its encryption, as after every entry; `device` is whose, if it is not this seat's own."""
         seat, role = person.seat, self.roles[person.seat]
         certificate, self.pages = self.certificates.get(seat), self.pages + 1
         trust = self.trust(seat)
         person.member = await self.process.open(
             person.carry,
             label=f"{role.value} {seat} ({self.pages})",
-            device=seat,
+            device=device or seat,
             seat=seat,
             role=role.value,
             name=person.state["you"]["name"],

@@ -161,7 +161,7 @@ async def test_the_only_certified_worker_reloads_while_a_colleague_without_certi
     del team.certificates[PSYCHOLOGIST]
     psychologist = await team.join(PSYCHOLOGIST)
     await host.keys.until(lambda: host.keys.doubtful)
-    await host.keys.approve(host.keys.doubtful[0]["device"])
+    await host.keys.approve(host.keys.doubtful[0])
     old = await converge(host, client, psychologist)
     await host.keys.close()
     await host.drop()
@@ -196,6 +196,26 @@ async def test_a_revoked_device_is_taken_out_whatever_the_server_says_of_its_sea
     assert Tag.KEYS_REFUSED in await team.house.tags(PSYCHOLOGIST)
     phases = {each["seat"]: each["phase"] for each in host.state["people"]}
     assert phases[PSYCHOLOGIST] == "in"
+
+
+async def test_somebody_else_at_a_known_device_is_asked_about_and_who_was_here_is_not(team: Team) -> None:
+    for seat in (CLIENT, GUEST):
+        del team.invitations[seat]
+    [host] = await call_of(team)
+    client = await team.join(CLIENT, host)
+    await host.keys.until(lambda: host.keys.doubtful)
+    await host.keys.approve(host.keys.doubtful[0])
+    await converge(host, client)
+    await client.keys.close()
+    await client.drop()
+    # The client's device opens the link of somebody else, who has never been here.
+    guest = await team.come(GUEST, host)
+    await team.bring_keys(guest, device=CLIENT)
+    await host.keys.until(lambda: [each["seat"] for each in host.keys.doubtful] == [GUEST])
+    assert host.keys.doubtful[0]["device"] == team.devices[CLIENT]
+    again = await team.join(CLIENT)
+    await converge(host, again)
+    assert [each["seat"] for each in host.keys.doubtful] == [GUEST]
 
 
 async def test_a_member_who_stalls_holds_nobody_up(team: Team) -> None:

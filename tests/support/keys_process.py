@@ -84,9 +84,9 @@ class Member:
         """What the page has learnt since, of revocations and secrets."""
         await self._process.order("trust", member=self.name, trust=trust)
 
-    async def approve(self, device: str) -> None:
-        """A person there lets in the device with this fingerprint, which proves nothing."""
-        await self._process.order("approve", member=self.name, fingerprint=device)
+    async def approve(self, who: dict[str, Any]) -> None:
+        """A person there lets in one of the doubtful, who proves nothing."""
+        await self._process.order("approve", member=self.name, who=who)
 
     async def close(self) -> None:
         """The page is gone, and every key with it."""

@@ -3,7 +3,7 @@
 import type { Connection } from "./connection";
 import { CallCrypto, type GroupView, type Member, type ReceivedMessage } from "./e2ee/crypto";
 import { CredentialError, type Identity } from "./e2ee/credential";
-import { isVerified, keepVerified } from "./e2ee/device";
+import { isVerified, keepVerified, whoKey } from "./e2ee/device";
 import { CallGroup, type GroupStage } from "./e2ee/group";
 import type { KnownDevices } from "./e2ee/known-devices";
 import { MOST_MISMATCHES, type Mismatches } from "./e2ee/mismatches";
@@ -32,7 +32,7 @@ export class Encryption {
   /** null while keys are not to be had; nothing may be sent or received then. */
   readonly stay = new Store<Stay | null>(null);
   readonly view = new Store<GroupView | null>(null);
-  /** Fingerprints of devices with which a spoken code has matched. */
+  /** With whom a spoken code has matched, and at which device: by `whoKey`. */
   readonly verified = new Store<ReadonlySet<string>>(new Set());
   /** Who asks to be let in and cannot prove who they are; asked on devices that may let them in. */
   readonly doubtful = new Store<readonly Identity[]>([]);
@@ -81,15 +81,20 @@ export class Encryption {
 
   isSure(member: Member): boolean {
     if (member.refused !== null) return false;
-    return member.standing !== "unverified" || this.verified.value.has(member.device);
+    return member.standing !== "unverified" || this.hasMatched(member);
+  }
+
+  /** A spoken code has matched with this person at this device, now or on an earlier day. */
+  hasMatched(member: Member): boolean {
+    return this.verified.value.has(whoKey(member));
   }
 
   async verify(member: Member): Promise<void> {
-    this.verified.set(new Set([...this.verified.value, member.device]));
+    this.verified.set(new Set([...this.verified.value, whoKey(member)]));
     this.paused.set(false);
     await this.#mismatches.clear();
     this.stay.value?.group.report("verified", member.seat);
-    await keepVerified(member.device).catch(() => undefined);
+    await keepVerified(member).catch(() => undefined);
   }
 
   /** How many spoken codes have not matched since one did. */
@@ -197,11 +202,11 @@ export class Encryption {
     this.stage.set(group.stage.value);
   }
 
-  /** Which of the members' devices were verified on an earlier day. */
+  /** Which of the members were verified at their devices on an earlier day. */
   async #recall(view: GroupView | null): Promise<void> {
     const known = new Set(this.verified.value);
-    for (const { device } of view?.members ?? [])
-      if (!known.has(device) && (await isVerified(device).catch(() => false))) known.add(device);
+    for (const member of view?.members ?? [])
+      if (!known.has(whoKey(member)) && (await isVerified(member).catch(() => false))) known.add(whoKey(member));
     if (known.size > this.verified.value.size) this.verified.set(new Set([...this.verified.value, ...known]));
   }
 

@@ -4,8 +4,9 @@ import type { Connection } from "../../../web/client/connection";
 import { fromBase64url } from "../../../web/client/e2ee/bytes";
 import type { Certificate, Trust } from "../../../web/client/e2ee/credential";
 import { CallCrypto } from "../../../web/client/e2ee/crypto";
-import type { DeviceKeys } from "../../../web/client/e2ee/device";
+import type { DeviceKeys, Who } from "../../../web/client/e2ee/device";
 import { CallGroup } from "../../../web/client/e2ee/group";
+import { KnownDevices } from "../../../web/client/e2ee/known-devices";
 import { Store } from "../../../web/client/store";
 import {
   ProtocolError,
@@ -85,12 +86,11 @@ export class Member {
     const crypto = await CallCrypto.start(oneself, trust, "native");
     crypto.group.subscribe((view) => outside.tell("group", view));
     const line = new Line(outside);
-    const known = new Set<string>();
     const group = new CallGroup(line as unknown as Connection, crypto, mayRaise, {
       certified: certificate !== null,
       heard: (message) => outside.tell("message", message),
       renew: async () => undefined,
-      known: { has: async (one) => known.has(one), add: (some) => some.forEach((one) => known.add(one)) },
+      known: new KnownDevices(trust.appointment),
     });
     group.stage.subscribe((stage) => outside.tell("stage", stage));
     group.doubtful.subscribe((doubtful) => outside.tell("doubtful", doubtful));
@@ -111,8 +111,8 @@ export class Member {
     this.#group.review();
   }
 
-  approve(device: string): void {
-    this.#group.approve(device);
+  approve(who: Who): void {
+    this.#group.approve(who);
   }
 
   close(): void {

@@ -12,7 +12,7 @@ import {
   type Certificate,
   type Trust,
 } from "../../../web/client/e2ee/credential";
-import { makeDevice, type DeviceKeys } from "../../../web/client/e2ee/device";
+import { makeDevice, type DeviceKeys, type Who } from "../../../web/client/e2ee/device";
 import { parseFragment } from "../../../web/client/e2ee/fragment";
 import { ECDSA, exportSpki, fingerprint } from "../../../web/client/e2ee/signatures";
 import { demoKeys } from "../../../web/client/demo-keys";
@@ -116,9 +116,9 @@ const orders = {
     await present(member).trust(trust);
     return null;
   },
-  /** A person there lets a device in that proves nothing. */
-  async approve({ member, fingerprint: device }: { member: string; fingerprint: string }) {
-    present(member).approve(device);
+  /** A person there lets somebody in who proves nothing. */
+  async approve({ member, who }: { member: string; who: Who }) {
+    present(member).approve(who);
     return null;
   },
   async close({ member }: { member: string }) {

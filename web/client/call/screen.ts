@@ -249,7 +249,7 @@ export class CallScreen {
         stopSharing: () => devices.screen.stop(),
         unlockSound: sound.unlock,
         dismiss: () => this.#say(null),
-        approve: (one) => encryption.stay.value?.group.approve(one.device),
+        approve: (one) => encryption.stay.value?.group.approve(one),
         seen: (arrival) => this.#arrivals.dismiss(arrival),
       }),
     );

@@ -59,7 +59,7 @@ export function secrecyDialog(encryption: Encryption, now: () => Secrecy, action
     fill(people, ...others.map((member) => person(member)));
   };
   const person = (member: Member): HTMLElement => {
-    const verified = encryption.verified.value.has(member.device);
+    const verified = encryption.hasMatched(member);
     const { compare } = actions;
     const press = (): void => {
       dialog.close();

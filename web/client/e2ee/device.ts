@@ -2,7 +2,7 @@
 // forgotten at once.
 
 import { sha256, toBase64url, utf8, type Bytes } from "./bytes";
-import type { Certificate } from "./credential";
+import type { Certificate, Identity } from "./credential";
 import type { LinkSecrets } from "./fragment";
 import { ECDSA, exportSpki, fingerprint, sign } from "./signatures";
 
@@ -72,9 +72,15 @@ export const keepSecrets = async (token: string, secrets: LinkSecrets): Promise<
 /** A token opens a door, so it is not kept itself. */
 const filed = async (token: string): Promise<string> => toBase64url(await sha256(utf8(`poruch link ${token}`)));
 
-/** Whether a spoken code has matched with that device on an earlier day. */
-export const isVerified = async (device: string): Promise<boolean> => (await read<true>("verified", device)) !== null;
-export const keepVerified = (device: string): Promise<void> => write("verified", device, true);
+/** Somebody at a device. Several people may use one, so that what was found out about one of them is not the others'. */
+export type Who = Pick<Identity, "device" | "role" | "name">;
+
+/** The same for the same person at the same device, and for nobody else. */
+export const whoKey = ({ device, role, name }: Who): string => JSON.stringify([device, role, name]);
+
+/** Whether a spoken code has matched with that person at that device on an earlier day. */
+export const isVerified = async (who: Who): Promise<boolean> => (await read<true>("verified", whoKey(who))) !== null;
+export const keepVerified = (who: Who): Promise<void> => write("verified", whoKey(who), true);
 
 /** How often spoken codes did not match since one did, by the link's token, or the appointment where there is no link. */
 export const keptMismatches = async (place: string): Promise<number> =>

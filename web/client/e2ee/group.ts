@@ -5,6 +5,7 @@ import { Store } from "../store";
 import { ProtocolError, type DeliveryState, type Deliveries, type ReportWhat, type Snapshot } from "../types";
 import type { Identity } from "./credential";
 import { CryptoRefused, type CallCrypto, type GroupView, type ReceivedMessage } from "./crypto";
+import type { Who } from "./device";
 import { admitting, asking, FreshStarts, isDeserted, leaving, turn, type Asking } from "./turns";
 
 export type GroupStage =
@@ -45,8 +46,8 @@ export interface GroupHost {
   readonly heard: (message: ReceivedMessage) => void;
   /** Learns revocations and secrets that have come since. */
   readonly renew: () => Promise<void>;
-  /** Devices that were in this call with a person's or a key's consent; kept over a reload. */
-  readonly known: { has(device: string): Promise<boolean>; add(devices: readonly string[]): void };
+  /** Who was in this call with a person's or a key's consent, at which device; kept over a reload. */
+  readonly known: { has(who: Who): Promise<boolean>; add(people: readonly Who[]): void };
 }
 
 export class CallGroup {
@@ -108,8 +109,8 @@ export class CallGroup {
   }
 
   /** A person here lets somebody in whose keys prove nothing. */
-  approve(device: string): void {
-    this.#host.known.add([device]);
+  approve(who: Who): void {
+    this.#host.known.add([who]);
     this.review();
   }
 
@@ -261,9 +262,9 @@ export class CallGroup {
     else await this.#commit(add, remove);
   }
 
-  /** Who may be added without asking a person: by certificate, by the invitation's secret, or as a device known already. */
+  /** Who may be added without asking a person: by certificate, by the invitation's secret, or as somebody known already at that device. */
   async #admissible(all: readonly Asking[], view: GroupView): Promise<Asking[]> {
-    this.#host.known.add(view.members.map(({ device }) => device));
+    this.#host.known.add(view.members);
     const add: Asking[] = [];
     const doubtful: Identity[] = [];
     for (const one of all) {
@@ -276,12 +277,12 @@ export class CallGroup {
     return add;
   }
 
-  async #isApproved({ seat, device }: Identity): Promise<boolean> {
-    if ((this.#expected.get(seat) ?? 0) > performance.now()) {
-      this.#expected.delete(seat);
-      this.#host.known.add([device]);
+  async #isApproved(identity: Identity): Promise<boolean> {
+    if ((this.#expected.get(identity.seat) ?? 0) > performance.now()) {
+      this.#expected.delete(identity.seat);
+      this.#host.known.add([identity]);
     }
-    return this.#host.known.has(device);
+    return this.#host.known.has(identity);
   }
 
   async #judge(one: Asking): Promise<Identity | null> {

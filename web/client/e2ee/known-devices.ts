@@ -1,6 +1,7 @@
-// Devices that have been in this call before, as this tab remembers them: they come back without asking.
+// Who has been in this call before, and at which device, as this tab remembers them: they come back without asking. Another
+// person at the same device does not.
 
-import { isVerified } from "./device";
+import { isVerified, whoKey, type Who } from "./device";
 
 export class KnownDevices {
   readonly #key: string;
@@ -11,9 +12,9 @@ export class KnownDevices {
     this.#known = new Set(read(this.#key));
   }
 
-  add(devices: readonly string[]): void {
-    if (devices.every((device) => this.#known.has(device))) return;
-    for (const device of devices) this.#known.add(device);
+  add(people: readonly Who[]): void {
+    if (people.every((who) => this.#known.has(whoKey(who)))) return;
+    for (const who of people) this.#known.add(whoKey(who));
     try {
       sessionStorage.setItem(this.#key, JSON.stringify([...this.#known]));
     } catch {
@@ -21,9 +22,9 @@ export class KnownDevices {
     }
   }
 
-  /** Also a device with which a spoken code has matched, on whatever day. */
-  async has(device: string): Promise<boolean> {
-    return this.#known.has(device) || (await isVerified(device).catch(() => false));
+  /** Also somebody with whom a spoken code has matched at that device, on whatever day. */
+  async has(who: Who): Promise<boolean> {
+    return this.#known.has(whoKey(who)) || (await isVerified(who).catch(() => false));
   }
 }
 
