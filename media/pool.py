@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import ipaddress
 import itertools
 import logging
 import socket
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Protocol
 
 from aioice.ice import get_host_addresses
@@ -20,6 +20,10 @@ from .control import Json, MediaError, MediaEvent, WorkerLost
 
 RESTART_DELAYS = (0.0, 0.5, 1.0, 2.0, 5.0)
 """Seconds before a worker is started again after one, two, … failures in a row."""
+STATS_TIMEOUT = 2.0
+"""Seconds for each worker to say how it is; one that is stuck must not hide the others."""
+USUAL_PEOPLE = 2
+"""A room counts as one of so many until more are in it: those who were invited are still on their way."""
 _LOOPBACK = "127.0.0.1"
 _EVERYWHERE, _EVERYWHERE_V4 = "::", "0.0.0.0"  # noqa: S104 - media must reach people
 
@@ -87,6 +91,13 @@ class MediaRoom:
         self.id = room_id
         self._child = child
         self._forget = forget
+        self._peers: set[str] = set()
+
+    @property
+    def load(self) -> int:
+        """How much work the room is: everybody is forwarded to everybody else."""
+        people = max(USUAL_PEOPLE, len(self._peers))
+        return people * (people - 1)
 
     async def capabilities(self) -> Json:
         """Return the router's RTP capabilities."""
@@ -94,6 +105,7 @@ class MediaRoom:
 
     async def create_transport(self, peer: str, direction: str) -> Json:
         """Return the parameters of a new transport; ``direction`` is ``send`` or ``recv``, the client's view."""
+        self._peers.add(peer)
         return await self._child.ask(control.CreateTransport(self.id, peer, direction))
 
     async def connect_transport(self, transport_id: str, dtls: Json) -> None:
@@ -183,6 +195,7 @@ class MediaRoom:
 
     async def detach(self, peer: str) -> None:
         """Close everything of a peer; when this returns, no packet of theirs or to them is forwarded."""
+        self._peers.discard(peer)
         await self._child.ask(control.Detach(self.id, peer))
 
     async def close(self) -> None:
@@ -197,8 +210,13 @@ class _Place:
     def __init__(self, start: control.Start) -> None:
         self.start = start
         self.child: Child | None = None
-        self.rooms: set[str] = set()
+        self.rooms: dict[str, MediaRoom] = {}
         self.keeper: asyncio.Task[None] | None = None
+
+    @property
+    def load(self) -> int:
+        """How much work its rooms are."""
+        return sum(room.load for room in self.rooms.values())
 
 
 class MediaPool:
@@ -243,7 +261,7 @@ class MediaPool:
         self._staffed.clear()
 
     async def open_room(self, room_id: str) -> MediaRoom:
-        """Open a room on the worker with the fewest, waiting for one that is being restarted.
+        """Open a room on the worker with the least to do, waiting for one that is being restarted.
 
         Raises :class:`MediaError`: ``wrong_state`` when the room is open, ``no_worker`` when none comes up in time.
         """
@@ -254,26 +272,24 @@ class MediaPool:
         except TimeoutError:
             raise MediaError("no_worker", "no media worker is running") from None
         live = [(place, place.child) for place in self._places if place.child is not None]
-        place, child = min(live, key=lambda each: len(each[0].rooms))
+        place, child = min(live, key=lambda each: each[0].load)
         rooms = place.rooms
-        rooms.add(room_id)
+        room = rooms[room_id] = MediaRoom(room_id, child, partial(_forget, rooms))
         try:
             await child.ask(control.OpenRoom(room_id))
         except BaseException:
-            rooms.discard(room_id)
+            rooms.pop(room_id, None)
             raise
-        return MediaRoom(room_id, child, rooms.discard)
+        return room
 
-    async def stats(self) -> list[Json]:
-        """Return each live worker's counters with ``worker``, ``port`` and ``pid``."""
-        read: list[Json] = []
-        for index, place in enumerate(self._places):
-            if (child := place.child) is None:
-                continue
-            with contextlib.suppress(MediaError):  # it died just now
-                counters = await child.ask(control.ReadStats())
-                read.append({**counters, "worker": index, "port": child.port, "pid": child.pid})
-        return read
+    async def stats(self, timeout: float = STATS_TIMEOUT) -> list[Json]:  # noqa: ASYNC109 - each worker has its own
+        """Return each running worker's counters with ``worker``, ``port``, ``pid`` and ``answers``.
+
+        Of one that does not answer within ``timeout`` seconds nothing else is known, and ``answers`` is 0.
+        """
+        running = [(index, place.child) for index, place in enumerate(self._places) if place.child is not None]
+        found = await asyncio.gather(*(_stats(index, child, timeout) for index, child in running))
+        return [each for each in found if each is not None]
 
     def _report(self, room: str, event: MediaEvent) -> None:
         try:
@@ -295,7 +311,7 @@ class MediaPool:
             place.child = None
             if all(other.child is None for other in self._places):
                 self._staffed.clear()
-            lost, place.rooms = place.rooms, set()
+            lost, place.rooms = place.rooms, {}
             for room in sorted(lost):
                 self._report(room, WorkerLost())
             for delay in itertools.chain(RESTART_DELAYS, itertools.repeat(RESTART_DELAYS[-1])):
@@ -305,3 +321,19 @@ class MediaPool:
                     break
                 except (MediaError, OSError) as error:
                     _log.warning("media worker could not be started: %s", error)
+
+
+def _forget(rooms: dict[str, MediaRoom], room_id: str) -> None:
+    rooms.pop(room_id, None)
+
+
+async def _stats(index: int, child: Child, limit: float) -> Json | None:
+    """What one worker says of itself; None when it has just died."""
+    about = {"worker": index, "port": child.port, "pid": child.pid}
+    try:
+        async with asyncio.timeout(limit):  # not the request's own limit, at which a worker is killed
+            return {**await child.ask(control.ReadStats()), **about, "answers": 1}
+    except TimeoutError:
+        return {**about, "answers": 0}
+    except MediaError:
+        return None

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from consent.database import Database
 from consent.events import Tag
-from consent.policy import Role
+from consent.policy import Action, Role
 from consent.spool import Spool
 from media.control import ConsumerHeld, MediaEvent, ProducerClosed, TransportClosed, WorkerLost
 from media.pool import MediaPool
@@ -299,6 +299,15 @@ class Rooms:
             now = self.clock()
             if due is not None and now >= due:
                 await self._happened(live, partial(outside.tick, now=now))
+
+    async def refused(self, conn: str, action: Action) -> None:
+        """The policy has said no to this connection's person elsewhere: recorded as the room's own refusals are."""
+
+        def no(_room: Room) -> list[Effect]:
+            raise RoomError("forbidden", action)
+
+        with contextlib.suppress(RoomError):
+            await self._change(self._of(conn), no, conn)
 
     # inner steps
 

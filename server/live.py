@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
 from aiohttp import web
 
-from media.control import MediaError
 from media.pool import MediaPool
 from rooms.service import Rooms
 from server import withdrawals
@@ -25,8 +23,6 @@ from signaling.errors import TEXTS
 from signaling.gateway import Gateway
 from signaling.turn import Turn
 
-ANSWER_S = 2.0
-
 
 def compose(app: web.Application) -> None:
     """Wire media, rooms and the gateway together and into the application; they start with it."""
@@ -36,13 +32,10 @@ def compose(app: web.Application) -> None:
         return catalogs.of(language).gettext(TEXTS[code])
 
     async def media_stats() -> Sequence[Mapping[str, Any]]:
-        try:
-            return await asyncio.wait_for(pool.stats(), ANSWER_S)
-        except (MediaError, TimeoutError):
-            return []
+        return await pool.stats()
 
     async def media_alive() -> bool:
-        return bool(await media_stats())
+        return any(worker["answers"] for worker in await pool.stats())
 
     async def running(_app: web.Application) -> AsyncIterator[None]:
         await pool.start()

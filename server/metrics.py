@@ -40,7 +40,7 @@ METRICS = web.AppKey("metrics", Metrics)
 CALLS: web.AppKey[Callable[[], int]] = web.AppKey("calls")
 """How many sockets of calls are open."""
 MEDIA_STATS: web.AppKey[Callable[[], Awaitable[Sequence[Mapping[str, Any]]]]] = web.AppKey("media_stats")
-"""One mapping of counters for each media worker that answers."""
+"""One mapping of counters for each media worker that runs; of one that is stuck only that it does not answer."""
 
 NOT_COUNTERS = {"worker", "port", "pid"}
 

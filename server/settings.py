@@ -23,6 +23,8 @@ ROOT = Path(__file__).resolve().parent.parent
 CONFIG_VARIABLE = "PORUCH_CONFIG"
 DEFAULT_CONFIG = Path("/etc/poruch/poruch.toml")
 
+MOST_WORKERS = 256
+
 _RELAY = re.compile(r"turns?:(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+)(:[0-9]{1,5})?(\?transport=(udp|tcp))?")
 """A relay's address (RFC 7065)."""
 
@@ -90,7 +92,12 @@ class Settings(BaseSettings):
     turn_secret: SecretStr = Field(
         SecretStr(""), description="The secret that the relay shares with this server (coturn: static-auth-secret)."
     )
-    media_workers: int = Field(1, ge=1, le=256, description="Number of media worker processes, about one per core.")
+    media_workers: int = Field(
+        default_factory=lambda: min(MOST_WORKERS, len(os.sched_getaffinity(0))),
+        ge=1,
+        le=MOST_WORKERS,
+        description="Number of media worker processes, each with a port of its own; one for each core unless you say.",
+    )
     organisation: str = Field("Поруч", min_length=1, max_length=120, description="Name of the organisation on pages.")
     help_phone: str = Field("", max_length=40, description="Telephone number for help, shown on every page of a call.")
     languages: Words = Field(["uk", "ru", "en"], description="Languages on offer, with commas between.")

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from consent.events import Tag
-from consent.policy import HOSTS, Role
+from consent.policy import HOSTS, Action, Role
 from rooms.service import Rooms
 from signaling import mls
 from signaling.actions import Caller, Reply
@@ -71,7 +71,12 @@ class Groups:
 
     async def handle(self, name: str, caller: Caller, message: Received) -> Reply:
         """Do what a connection inside a room asks for. Raises ProtocolError or RoomError."""
-        return await self.actions[name](caller, message)
+        try:
+            return await self.actions[name](caller, message)
+        except ProtocolError as error:
+            if error.code == "forbidden":  # to lead the group is to let people in
+                await self._rooms.refused(caller.conn, Action.ADMIT)
+            raise
 
     async def come(self, caller: Caller, role: Role) -> None:
         """A connection is inside its room; knowing it already changes nothing."""

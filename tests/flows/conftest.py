@@ -81,6 +81,7 @@ def settings(tmp_path: Path, database_url: str) -> Settings:
         listen_port=port,
         media_listen="127.0.0.1",
         media_announced=["127.0.0.1"],
+        media_workers=1,
         default_language="en",
         languages=["uk", "ru", "en"],
         help_phone="+380 44 000 00 00",

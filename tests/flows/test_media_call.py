@@ -205,6 +205,39 @@ async def test_rooms_go_to_the_worker_with_the_fewest() -> None:
         await pool.close()
 
 
+async def test_a_room_with_many_people_counts_for_more_than_several_small_ones() -> None:
+    pool = MediaPool(settings(media_workers=2))
+    await pool.start()
+    try:
+        full, *_ = [await pool.open_room(name) for name in ("full", "small")]
+        for person in range(4):
+            await full.create_transport(f"person-{person}", "send")
+        for number in range(5):
+            await pool.open_room(f"small-{number}")
+        assert [worker["rooms"] for worker in await pool.stats()] == [1, 6]
+        for person in range(4):
+            await full.detach(f"person-{person}")
+        await pool.open_room("after")
+        assert [worker["rooms"] for worker in await pool.stats()] == [2, 6], "who has gone does not count"
+    finally:
+        await pool.close()
+
+
+async def test_a_stuck_worker_is_said_to_be_stuck_and_hides_nobody() -> None:
+    pool = MediaPool(settings(media_workers=2))
+    await pool.start()
+    stuck, well = await pool.stats()
+    os.kill(stuck["pid"], signal.SIGSTOP)
+    try:
+        seen = await pool.stats(timeout=0.5)
+        assert [(each["pid"], each["answers"]) for each in seen] == [(stuck["pid"], 0), (well["pid"], 1)]
+        assert "rooms" not in seen[0]
+        assert seen[1]["rooms"] == 0
+    finally:
+        os.kill(stuck["pid"], signal.SIGCONT)
+        await pool.close()
+
+
 async def test_a_taken_port_is_named_at_start() -> None:
     first = MediaPool(settings())
     await first.start()

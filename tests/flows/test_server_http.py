@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import os
+import signal
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -18,6 +20,7 @@ from consent.policy import Role
 from server import files
 from server.health import DRAIN
 from server.http import security
+from server.http.context import MEDIA
 from server.logs import JsonLines
 from server.settings import Settings
 from tests.flows.conftest import Person
@@ -169,6 +172,25 @@ async def test_it_is_ready_when_database_and_media_work_and_not_while_stopping(
     response = await client.get("/health/ready")
     assert response.status == 503
     assert (await response.json())["checks"] == {"database": True, "media": True, "accepting": False}
+
+
+class TestWithTwoWorkers:
+    @pytest.fixture
+    def settings(self, settings: Settings) -> Settings:
+        return settings.model_copy(update={"media_workers": 2})
+
+    async def test_a_stuck_worker_is_named_and_the_other_serves_on(self, app: web.Application, client: Client) -> None:
+        stuck, _ = await app[MEDIA].stats()
+        os.kill(stuck["pid"], signal.SIGSTOP)
+        try:
+            assert (await client.get("/health/ready")).status == 200
+            text = await (await client.get("/metrics")).text()
+        finally:
+            os.kill(stuck["pid"], signal.SIGCONT)
+        assert 'poruch_media{counter="answers",worker="0"} 0.0' in text
+        assert 'poruch_media{counter="answers",worker="1"} 1.0' in text
+        assert 'poruch_media{counter="rooms",worker="1"} 0.0' in text
+        assert 'counter="rooms",worker="0"' not in text
 
 
 async def test_it_is_not_ready_without_its_database(client: Client, database: Database) -> None:

@@ -14,7 +14,7 @@ from consent.events import Tag
 from media.pool import MediaPool
 from signaling import mls
 from tests.flows.meeting import MEDIA, House, Person
-from tests.unit.rooms.people import CLIENT, GUEST, MANAGER, PSYCHOLOGIST
+from tests.unit.rooms.people import CLIENT, GUEST, INTERPRETER, MANAGER, PSYCHOLOGIST
 
 GROUP, OTHER = "g" * 22, "h" * 22
 
@@ -91,6 +91,23 @@ async def test_it_tells_nobody_of_the_group_who_only_waits(house: House) -> None
     assert await client.code("mls.key_package", keyPackage="AAAA") == "out_of_order"
     await manager.until_other(CLIENT, phase="waiting")
     assert heard(client, "mls.state") == []
+
+
+async def test_it_records_a_refusal_to_lead_the_group_once(house: House) -> None:
+    manager = await house.come(MANAGER)
+    interpreter = await house.come(INTERPRETER)
+    for _ in range(2):
+        assert await interpreter.code("mls.create", group=GROUP) == "forbidden"
+    await manager.ask("mls.create", group=GROUP)
+    assert await interpreter.code("mls.replace", old=GROUP, group=OTHER) == "forbidden"
+    client = await admitted(house, manager, CLIENT)
+    commit: dict[str, Any] = {"group": GROUP, "epoch": 0, "commit": "Y29tbWl0", "added": [], "removed": []}
+    assert await client.code("mls.commit", **commit) == "forbidden"
+    refusals = [entry for entry in await house.record() if entry.tag == Tag.ACCESS_REFUSED]
+    assert [(each.actor, each.details["action"]) for each in refusals] == [
+        (f"seat:{INTERPRETER}", "admit"),
+        (f"seat:{CLIENT}", "admit"),
+    ]
 
 
 async def test_two_hosts_commit_at_once_and_one_of_them_wins(house: House) -> None:

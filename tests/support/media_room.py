@@ -70,8 +70,9 @@ async def join(room: MediaRoom, peer: str) -> tuple[Headless, Line]:
 async def counters(pool: MediaPool) -> Counter[str]:
     """Return the sum of all workers' counters."""
     total: Counter[str] = Counter()
+    about = ("worker", "port", "pid", "answers")
     for worker in await pool.stats():
-        total.update({name: value for name, value in worker.items() if name not in ("worker", "port", "pid")})
+        total.update({name: value for name, value in worker.items() if name not in about})
     return total
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from server import explain
-from server.settings import Settings, SettingsError, load, refuse_unsafe
+from server.settings import ROOT, Settings, SettingsError, load, refuse_unsafe
 
 
 @pytest.fixture(autouse=True)
@@ -100,3 +101,19 @@ def test_it_shows_every_setting_and_no_secret() -> None:
 def test_it_writes_origins_as_browsers_do() -> None:
     settings = load(base_url="https://Poruch.Example.org:443/", other_origins="http://[::1]:8080")
     assert settings.origins == {"https://poruch.example.org", "http://[::1]:8080"}
+
+
+def test_there_is_a_media_worker_for_each_core_unless_one_says() -> None:
+    assert load().media_workers == len(os.sched_getaffinity(0))
+    assert load(media_workers=3).media_workers == 3
+    assert "one for each core" in explain.table(load())
+
+
+def test_the_unit_waits_for_the_longest_drain_that_can_be_set() -> None:
+    unit = (ROOT / "deploy" / "poruch.service").read_text("utf-8")
+    waits_s = int(unit.partition("\nTimeoutStopSec=")[2].split()[0])
+    longest_s = 600
+    load(drain_seconds=longest_s)
+    with pytest.raises(SettingsError, match="drain_seconds"):
+        load(drain_seconds=longest_s + 1)
+    assert waits_s > longest_s
