@@ -1,4 +1,4 @@
-"""The last packets of a video layer, for subscribers that miss one and for probes of what a subscriber can take."""
+"""The last packets of a video layer, for subscribers that miss one."""
 
 from __future__ import annotations
 

@@ -113,6 +113,7 @@ class Engine:
             case control.Detach():
                 for transport in self._transports_of(request.room, request.peer):
                     self._close(transport)
+                self._router(request.room).forget(request.peer)
             case control.ReadQuality() | control.ReadLine() | control.ReadStats():
                 return self._stats() if isinstance(request, control.ReadStats) else self._quality(request)
             case control.CreateTransport():
@@ -270,7 +271,7 @@ class Engine:
     def _close(self, transport: WebRtcTransport) -> list[str]:
         del self._transports[transport.id]
         self._forget_names(transport)
-        ended = self._rooms[transport.room].close_link(transport.id)
+        ended = self._rooms[transport.room].close_link(transport.id, transport.path)
         transport.detach()
         task = asyncio.create_task(transport.farewell())
         self._farewells.add(task)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from . import vp8, vp9
 from .cache import PacketCache
 from .fanout import Fanout
+from .quality import added
 from .reception import Reception
 from .rtp import ExtensionLayout, Readable
 
@@ -69,6 +70,8 @@ class Layer:
     rate_bps: float = 0.0
     """Measured; until then, what browsers usually send in a layer of this size."""
     heard_at: float = float("-inf")
+    earlier: tuple[int, int] = (0, 0)
+    """Packets (lost, expected) of the SSRCs that it came under before."""
     reported_at: float = float("-inf")
     """When a sender report of it was handed on."""
     key_frame_wanted: bool = False
@@ -91,6 +94,11 @@ class Layer:
             self.index = index
             return index, True
         return (index if ahead > -_REORDERING else -1), False
+
+    @property
+    def totals(self) -> tuple[int, int]:
+        """How many of its packets were lost on their way here, and how many were expected."""
+        return added(self.earlier, self.reception.totals)
 
     def active(self, now: float) -> bool:
         """Tell whether the publisher sends this layer, and in a clock that we know."""
@@ -120,6 +128,7 @@ class Layer:
 
     def restarted(self, ssrc: int) -> None:
         """Follow a publisher that continues under another SSRC: its numbers and pictures begin anew."""
+        self.earlier = self.totals
         self.reception = Reception(ssrc, self.producer.incoming.clock_rate)
         self.base = None
         if len(self.producer.layers) > 1:

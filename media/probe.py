@@ -1,7 +1,7 @@
 """When and how much to send for no other reason than to learn what a subscriber can take.
 
 A browser's estimate grows to one and a half times what reaches it and no further, so a subscriber that once had to
-make do with little would do so for ever. Probes are packets it has had already, sent again: they also mend late losses.
+make do with little would do so for ever. Probes are padding on the stream of its retransmissions.
 """
 
 from __future__ import annotations

@@ -48,20 +48,33 @@ class _Stream:
 
 
 class Watch:
-    """What one peer's receiver reports said so far."""
+    """What one peer's receiver reports said so far, and what its streams that have ended had lost.
 
-    __slots__ = ("_streams", "round_trip_s", "worst_round_trip_s")
+    A page builds its transports anew when a network breaks: what the old ones went through is what a record is about.
+    """
+
+    __slots__ = ("_ended", "_streams", "ended_up", "path", "round_trip_s", "worst_round_trip_s")
 
     def __init__(self) -> None:
-        self._streams: dict[int, _Stream] = {}
+        self._streams: dict[str, _Stream] = {}
+        self._ended = (0, 0)
+        self.ended_up: tuple[int, int] = (0, 0)
+        """Packets (lost, expected) of what it published and no longer does."""
+        self.path: str | None = None
+        """How a transport of it went that is closed."""
         self.round_trip_s: float | None = None
         self.worst_round_trip_s = 0.0
 
-    def reported(self, block: ReportBlock, clock_rate: int, round_trip_s: float | None, counters: Counter[str]) -> int:
-        """Take one report block on a stream of ``clock_rate``; return how many packets it is about, 0 if the first."""
-        stream = self._streams.get(block.ssrc)
+    def reported(
+        self, name: str, block: ReportBlock, clock_rate: int, round_trip_s: float | None, counters: Counter[str]
+    ) -> int:
+        """Take one report block on the stream ``name`` of ``clock_rate``.
+
+        Returns how many packets it is about, 0 if it is the first. SSRCs are no names: a new transport has them again.
+        """
+        stream = self._streams.get(name)
         if stream is None:
-            stream = self._streams[block.ssrc] = _Stream(block.highest_sequence, block.highest_sequence, 0)
+            stream = self._streams[name] = _Stream(block.highest_sequence, block.highest_sequence, 0)
         packets = max(0, block.highest_sequence - stream.highest)
         counters["reported_packets"] += packets
         counters["reported_lost"] += max(0, block.total_lost - stream.lost)
@@ -74,15 +87,21 @@ class Watch:
             self.worst_round_trip_s = max(self.worst_round_trip_s, round_trip_s)
         return packets
 
+    def ended(self, name: str) -> None:
+        """Keep of a stream that has ended only what counts for the whole."""
+        stream = self._streams.pop(name, None)
+        if stream is not None:
+            self._ended = added(self._ended, (stream.lost, stream.highest - stream.first))
+
     @property
     def packets(self) -> int:
         """How many packets the reports cover."""
-        return sum(stream.highest - stream.first for stream in self._streams.values())
+        return self._ended[1] + sum(stream.highest - stream.first for stream in self._streams.values())
 
     @property
     def lost(self) -> int:
         """How many of them did not arrive, those sent again not counted as lost where the receiver counts them so."""
-        return sum(stream.lost for stream in self._streams.values())
+        return self._ended[0] + sum(stream.lost for stream in self._streams.values())
 
     @property
     def jitter_s(self) -> float:
@@ -167,6 +186,11 @@ class LineNow:
             "smaller": self.smaller,
             "held": self.held,
         }
+
+
+def added(one: tuple[int, int], other: tuple[int, int]) -> tuple[int, int]:
+    """Return the sum of two (lost, expected) pairs."""
+    return one[0] + other[0], one[1] + other[1]
 
 
 def share(parts: Iterable[tuple[int, int]]) -> float | None:

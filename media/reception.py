@@ -8,7 +8,8 @@ from .rtcp import ReportBlock
 from .serial import MODULUS, advance, distance
 
 NACK_INTERVAL = 0.06
-"""Seconds before a missing packet is asked for again: about one round trip in a bad network."""
+"""Seconds before a missing packet is asked for again. Whoever looks does so every 50 ms, so in practice it is 100 ms:
+about one round trip in a bad network."""
 MAX_NACKS = 6
 _MAX_GAP = 128  # a longer gap is repaired by a key frame, not by hundreds of packets
 _MAX_MISSING = 256

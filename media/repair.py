@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -43,7 +43,7 @@ class Repair:
         self._out = out
         self.paused = False
         self.sent_reports = SentReports()
-        self.watches: dict[str, Watch] = {}
+        self.watches: defaultdict[str, Watch] = defaultdict(Watch)
         """What receivers report, by peer."""
 
     def on_rtcp(self, link: Link, data: bytes, now: float) -> bool:
@@ -75,14 +75,14 @@ class Repair:
         return estimated
 
     def _note(self, link: Link, report: rtcp.ReceiverReport, now: float) -> None:
-        watch = self.watches.get(link.peer)
-        if watch is None:
-            watch = self.watches[link.peer] = Watch()
+        watch = self.watches[link.peer]
         for block in report.blocks:
             consumer = link.by_outgoing_ssrc.get(block.ssrc)
             if consumer is not None:
                 trip = self.sent_reports.round_trip(block, now)
-                packets = watch.reported(block, consumer.producer.incoming.clock_rate, trip, self._counters)
+                packets = watch.reported(
+                    consumer.id, block, consumer.producer.incoming.clock_rate, trip, self._counters
+                )
                 link.lost += packets / (packets + LOSS_PACKETS) * (block.fraction_lost - link.lost)
                 if packets and link.lost >= MUCH_LOST:
                     link.lossy_at = now

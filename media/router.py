@@ -18,7 +18,7 @@ from .forward import OWN_SSRC, Forwarder, Outgoing, Spread
 from .memory import Memory
 from .offsets import Lane
 from .ortc import SOURCES, consumer_parameters, read_rtp_parameters
-from .quality import LineNow, Quality, Since, Watch, share
+from .quality import LineNow, Quality, Since, Watch, added, share
 from .repair import Repair, padding
 from .steer import Steering, smaller
 from .streams import Consumer, Link, Producer
@@ -26,6 +26,8 @@ from .twcc import FEEDBACK_INTERVAL
 
 MAX_PRODUCERS = 16
 MAX_CONSUMERS = 256
+MAX_SUBSCRIBERS = 512
+"""Of one producer: its packet is laid out for all of them side by side, and there are so many slots."""
 MAX_HEIGHT = 10_000
 Take = Callable[[Memory, int, int, float, float], None]
 _FIRST_SSRC = 1 << 16  # below it lie the clients' own constants: anchor 1111, probator 1234
@@ -92,8 +94,8 @@ class Router:
             if consumer.layer is not None:
                 consumer.layer.fanout.changed()
 
-    def close_link(self, transport: str) -> list[Producer]:
-        """Forget a transport with everything on it; return the producers that ended."""
+    def close_link(self, transport: str, path: str | None = None) -> list[Producer]:
+        """Forget a transport with everything on it, which went by ``path``; return the producers that ended."""
         link = self._links.pop(transport, None)
         if link is None:
             return []
@@ -104,10 +106,14 @@ class Router:
             self.close_consumer(consumer.id)
         self._feedback.pop(transport, None)
         self._steering.forget(transport)
-        if all(other.peer != link.peer for other in self._links.values()):
-            self._repair.watches.pop(link.peer, None)
-            self._asked.pop(link.peer, None)
+        if path is not None:
+            self._repair.watches[link.peer].path = path
         return ended
+
+    def forget(self, peer: str) -> None:
+        """Forget how the network of a peer did that has gone. Its transports may come and go without."""
+        self._repair.watches.pop(peer, None)
+        self._asked.pop(peer, None)
 
     def create_producer(
         self,
@@ -156,6 +162,9 @@ class Router:
         del self._producers[producer_id]
         for consumer in list(producer.consumers.values()):
             self.close_consumer(consumer.id)
+        watch = self._repair.watches[producer.peer]
+        for layer in producer.layers:
+            watch.ended_up = added(watch.ended_up, layer.totals)
         link = self._links.get(producer.transport)
         if link is not None:
             del link.producers[producer_id]
@@ -180,6 +189,8 @@ class Router:
             raise MediaError("already_consumed", "this transport already has a consumer of that producer")
         if len(link.consumers) >= MAX_CONSUMERS:
             raise MediaError("limit_reached", f"at most {MAX_CONSUMERS} consumers a transport")
+        if len(producer.consumers) >= MAX_SUBSCRIBERS:
+            raise MediaError("limit_reached", f"at most {MAX_SUBSCRIBERS} consumers a producer")
         ssrc, rtx_ssrc = producer.ssrc, producer.rtx_ssrc
         if ssrc in link.used_ssrcs:
             ssrc, rtx_ssrc = self._new_ssrc(), self._new_ssrc()
@@ -210,6 +221,7 @@ class Router:
         consumer = self._consumer(consumer_id)
         del self._consumers[consumer_id]
         consumer.stop()
+        self._repair.watches[consumer.peer].ended(consumer_id)
         consumer.producer.consumers.pop(consumer_id, None)
         link = self._links.get(consumer.transport)
         if link is not None:
@@ -315,7 +327,7 @@ class Router:
         links = [link for link in self._links.values() if link.peer == peer]
         layers = [layer for link in links for producer in link.producers.values() for layer in producer.layers]
         watch = self._repair.watches.get(peer, Watch())
-        up = share(layer.reception.totals for layer in layers)
+        up = share([watch.ended_up, *(layer.totals for layer in layers)])
         if up is None and not watch.packets:
             return None
         return Quality(
@@ -326,7 +338,7 @@ class Router:
             jitter_s=max([watch.jitter_s, *(layer.reception.jitter_s for layer in layers)]),
             bitrate_up_bps=sum(layer.rate_bps for layer in layers),
             available_down_bps=next((link.available_bps for link in links if link.available_bps is not None), None),
-            path=path,
+            path=path or watch.path,
         )
 
     def line(self, peer: str, path: str | None) -> LineNow:
@@ -338,7 +350,7 @@ class Router:
         up, down = self._asked.setdefault(peer, (Since(), Since()))
         return LineNow(
             path=path,
-            lost_up=up.share(layer.reception.totals for layer in layers),
+            lost_up=up.share([watch.ended_up, *(layer.totals for layer in layers)]),
             lost_down=down.share([(watch.lost, watch.packets)]),
             round_trip_s=watch.round_trip_s,
             jitter_s=max([watch.jitter_s, *(layer.reception.jitter_s for layer in layers)]),

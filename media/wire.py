@@ -30,7 +30,7 @@ _BATCHES = 8  # read before other work of the loop gets its turn
 _SOCKET_BUFFER = 4 << 20
 _MAX_ADDRESSES = 16  # a peer's candidate pairs; more of them is a peer that roams or plays
 _BUSY = 400
-"""Datagrams a second above which waking up for each costs more than it gains: two people talk below it."""
+"""Datagrams a second above which waking up for each costs more than it gains: two people who only talk are below it."""
 _RATE_INTERVAL = 0.25
 _SHORTEST, _LONGEST = 0.006, 0.015
 """Seconds between two reads while busy: as long as a read takes to be full, within these bounds. That is below what

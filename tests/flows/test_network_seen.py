@@ -77,3 +77,25 @@ async def test_freezes_and_a_relay_are_kept_beside_what_was_lost(placement: Plac
     assert (await placement.quality("ann"))["freezes"] == 0
     for seat in (ann, bob):
         await seat.media.close()
+
+
+async def test_what_a_network_did_before_a_page_builds_its_media_anew_is_kept_as_well(placement: Placement) -> None:
+    ann, bob = Seat(placement, "ann"), Seat(placement, "bob")
+    for seat in (ann, bob):
+        await seat.media.load()
+    await bob.media.consume(await ann.media.publish("audio"))
+    while (await placement.line("bob", freezes=0, relayed=False))["lost_down_permille"] is None:
+        await asyncio.sleep(0.05)
+    for seat in (bob, ann):
+        await seat.media.close()
+        while (await placement.line(seat.conn, freezes=0, relayed=False))["path"] is not None:
+            await asyncio.sleep(0.05)
+    kept = await placement.quality("bob")
+    assert (kept["path"], kept["lost_down_permille"]) == ("udp", 0)
+    assert (await placement.quality("ann"))["lost_up_permille"] == 0
+    again = Seat(placement, "bob")
+    await again.media.load()
+    assert (await placement.quality("bob"))["lost_down_permille"] == 0
+    await again.media.close()
+    await placement.detach("bob")
+    assert await placement.quality("bob") == {}

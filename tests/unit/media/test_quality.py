@@ -80,9 +80,9 @@ def test_only_the_newest_reports_are_remembered() -> None:
 def test_a_watch_adds_up_what_its_streams_lost() -> None:
     watch, counters = Watch(), Counter[str]()
     for highest, lost in ((1000, 0), (1100, 10), (1200, 30)):
-        watch.reported(block(ssrc=1, highest_sequence=highest, total_lost=lost), 48_000, None, counters)
+        watch.reported("one", block(ssrc=1, highest_sequence=highest, total_lost=lost), 48_000, None, counters)
     for highest, lost in ((500, 0), (600, 0)):
-        watch.reported(block(ssrc=2, highest_sequence=highest, total_lost=lost), 90_000, 0.2, counters)
+        watch.reported("two", block(ssrc=2, highest_sequence=highest, total_lost=lost), 90_000, 0.2, counters)
     assert (watch.packets, watch.lost) == (300, 30)
     assert watch.round_trip_s == pytest.approx(0.2)
     assert counters == {"reported_packets": 300, "reported_lost": 30}
@@ -91,7 +91,7 @@ def test_a_watch_adds_up_what_its_streams_lost() -> None:
 def test_one_slow_answer_moves_the_mean_little_and_is_kept_as_the_worst() -> None:
     watch = Watch()
     for trip in (0.1, 0.1, 0.9, 0.1):
-        watch.reported(block(), 48_000, trip, Counter())
+        watch.reported("one", block(), 48_000, trip, Counter())
     assert watch.round_trip_s is not None
     assert watch.round_trip_s < 0.2
     assert watch.worst_round_trip_s == pytest.approx(0.9)

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from media import ortc, rtcp, rtp
+from media.batch import SEND_SLOTS
 from media.control import MediaError
-from media.router import MAX_PRODUCERS
+from media.router import MAX_PRODUCERS, MAX_SUBSCRIBERS
 from tests.support.routed import CAMERA, DELTA, KEY, MICROPHONE, Room, encoding, media, parameters, requests
 
 
@@ -253,3 +254,13 @@ def test_closing_a_transport_ends_what_it_carries(room: Room) -> None:
     assert room.router.close_link("down-bob") == []
     assert room.router.size == Counter(producers=0, consumers=0)
     assert room.tick(1.0) == []
+
+
+def test_a_producer_has_no_more_subscribers_than_its_packet_can_be_laid_out_for(room: Room) -> None:
+    assert MAX_SUBSCRIBERS <= SEND_SLOTS  # where one packet does not fit, a flush would wait for room for ever
+    for number in range(MAX_SUBSCRIBERS):
+        room.subscribe(f"p{number}")
+    with pytest.raises(MediaError, match="at most") as refused:
+        room.subscribe("one too many")
+    assert refused.value.code == "limit_reached"
+    assert len({each.transport for each in room.send(1, KEY)}) == MAX_SUBSCRIBERS
