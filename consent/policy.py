@@ -56,6 +56,7 @@ class Action(StrEnum):
     CONFIRM_ERASURE = "confirm_erasure"  # never by the one who asked
     # consent
     READ_CONSENT = "read_consent"
+    KNOW_REFUSALS = "know_refusals"  # which purpose, and which person; everybody else sees that somebody said no
     ENTER_CONSENT = "enter_consent"  # given orally, on paper or at a visit; and the other ways of help
     GIVE_CONSENT = "give_consent"
     WITHDRAW_CONSENT = "withdraw_consent"
@@ -124,15 +125,17 @@ def _specialist() -> dict[Action, Reach]:
 
 def _manager() -> dict[Action, Reach]:
     changes = (Action.CHANGE_CASE, Action.MANAGE_TEAM, Action.PLAN_APPOINTMENT, Action.INVITE, Action.ASK_ERASURE)
-    evidence = (Action.ENTER_CONSENT, Action.SIGN_NOTES, Action.EXPORT_RECORD, Action.READ_ACCESS_LIST)
-    return _specialist() | {Action.OPEN_CASE: _E} | dict.fromkeys((*changes, *evidence), _T)
+    consents = (Action.KNOW_REFUSALS, Action.ENTER_CONSENT)
+    evidence = (Action.SIGN_NOTES, Action.EXPORT_RECORD, Action.READ_ACCESS_LIST)
+    return _specialist() | {Action.OPEN_CASE: _E} | dict.fromkeys((*changes, *consents, *evidence), _T)
 
 
 def _supervisor() -> dict[Action, Reach]:
     reads = (Action.LIST_CASES, Action.READ_CASE, Action.READ_RECORD, Action.READ_CONSENT, Action.READ_ACCESS_LIST)
+    knows = (Action.KNOW_REFUSALS, Action.SUPERVISE, Action.REVIEW_SAMPLE)
     does = (Action.EXPORT_RECORD, Action.EDIT_NOTICES, Action.DECIDE_SUITABILITY, Action.ADMIT_INSPECTOR)
     ends = (Action.SET_RETENTION, Action.ASK_ERASURE, Action.CONFIRM_ERASURE)
-    return dict.fromkeys((*reads, *does, *ends, Action.SUPERVISE, Action.REVIEW_SAMPLE), _E)
+    return dict.fromkeys((*reads, *does, *ends, *knows), _E)
 
 
 _NAMED_TO_INSPECTOR = (
@@ -159,6 +162,7 @@ TABLE: Mapping[Role, Mapping[Action, Reach]] = {
     Role.CLIENT: {
         Action.JOIN_MEETING: _T,
         Action.READ_CONSENT: _O,
+        Action.KNOW_REFUSALS: _O,
         Action.GIVE_CONSENT: _O,
         Action.WITHDRAW_CONSENT: _O,
         Action.READ_ACCESS_LIST: _O,

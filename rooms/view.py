@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from consent.policy import Action, Role
+from consent.policy import Action, Role, allows
 from rooms import consents
 from rooms.plan import Gate
 from rooms.room import Room, may
@@ -21,9 +21,6 @@ RIGHTS = (
     Action.END_MEETING,
 )
 """What a client needs to know that it may do, in this order."""
-
-MAY_KNOW = frozenset({Role.CASE_MANAGER, Role.SUPERVISOR})
-"""Who sees which purpose a person has taken back; everybody sees that they did."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +181,11 @@ def _person(room: Room, seat: Seat, looks: Seat, halted: Collection[str]) -> Per
         abilities=seat.abilities,
         consent=_consent(seat, halted),
         took_back=bool(seat.plan.consent.stopped),
-        stopped=seat.plan.consent.stopped if looks.plan.role in MAY_KNOW or looks.id == seat.id else (),
+        stopped=seat.plan.consent.stopped if _may_know(looks, seat) else (),
         waits_for=tuple(consents.unasked_by(seat, room.seats)) if seat.knock else (),
     )
+
+
+def _may_know(looks: Seat, seat: Seat) -> bool:
+    """Whether this person sees what it was; everybody sees that something was taken back."""
+    return allows(looks.plan.role, Action.KNOW_REFUSALS, on_team=True, own=looks.id == seat.id)

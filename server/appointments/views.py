@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from consent import keys
 from consent.keys import Purpose
-from consent.policy import Action
+from consent.policy import Action, Reach, reach
 from consent.tables import new_id
 from server.appointments import board, links, qr, seats, service, times
 from server.appointments.forms import GUEST_ROWS, first_values, read_plan, read_when, when_values
@@ -117,6 +117,7 @@ async def today(request: web.Request) -> web.Response:
         waiting=sum(line.state is board.State.WAITING for line in lines),
         may_read=may_read,
         alarms=to_do,
+        may_know=reach(signed_in.role, Action.KNOW_REFUSALS) is not Reach.NOWHERE,
     )
 
 

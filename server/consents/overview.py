@@ -11,9 +11,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from consent.gate import PERSON, Answer
 from consent.keys import CaseKey
+from consent.notices import Purpose
 from server.accounts.tables import Account
 from server.cases.tables import CaseClient
 from server.consents.tables import NEWEST_FIRST, ConsentRow
+from server.consents.writing import last_row
 
 HISTORY = 200
 
@@ -31,6 +33,11 @@ class Line:
     def state(self) -> str:
         """``given``, ``refused``, ``withdrawn`` or ``expired``."""
         return "expired" if self.row.answer == Answer.GIVEN.value and not self.stands else self.row.answer
+
+    @property
+    def no(self) -> bool:
+        """Whether it was refused or taken back: what it is about is for those who may know it."""
+        return self.row.answer != Answer.GIVEN.value
 
 
 @dataclass(frozen=True)
@@ -81,6 +88,15 @@ def _is_others_yes(row: ConsentRow) -> bool:
 
 def _of(row: ConsentRow) -> tuple[str, str | None]:
     return row.purpose, row.about_key
+
+
+async def ends_in_no(session: AsyncSession, row: ConsentRow) -> bool:
+    """Whether the last answer about the same thing, theirs or the person's own, is a "no".
+
+    An earlier "yes", or a representative's, would tell what it is about, too.
+    """
+    lasts = [await last_row(session, row.client_id, Purpose(row.purpose), row.about_key, by) for by in {row.by, PERSON}]
+    return any(last is not None and last.answer != Answer.GIVEN.value for last in lasts)
 
 
 async def names(session: AsyncSession, account_ids: Iterable[str | None]) -> dict[str, str]:

@@ -14,13 +14,16 @@ from consent.keys import CaseKey
 from consent.ledger import account_actor, append
 from consent.policy import Action
 from server.cases import service as cases
+from server.cases.tables import Case
 from server.consents import fhir, overview, texts
 from server.consents.entering import record_of
 from server.consents.tables import ConsentRow
-from server.consents.views import case_for, enter_case
+from server.consents.views import enter_case
 from server.devices.signatures import verify
 from server.http.context import database
+from server.http.errors import Forbidden
 from server.http.render import render
+from server.supervision.access import Entrance
 
 
 def routes() -> list[web.RouteDef]:
@@ -37,7 +40,7 @@ async def show(request: web.Request) -> web.Response:
     async with database(request).write() as session:
         case, entrance = await enter_case(request, session, Action.READ_CONSENT)
         key = entrance.key
-        row = await record_of(request, session, case)
+        row = await _record(request, session, case, entrance)
         key.unlock(row)
         text = await texts.with_hash(session, row.notice_hash)
         names = await overview.names(session, [row.entered_by])
@@ -70,8 +73,9 @@ async def as_fhir(request: web.Request) -> web.Response:
 
 async def _export(request: web.Request, kind: str, content_type: str) -> web.Response:
     async with database(request).write() as session:
-        case, signed_in, key = await case_for(request, session, Action.EXPORT_RECORD)
-        row = await record_of(request, session, case)
+        case, entrance = await enter_case(request, session, Action.EXPORT_RECORD)
+        signed_in, key = entrance.signed_in, entrance.key
+        row = await _record(request, session, case, entrance)
         key.unlock(row)
         body = await body_of(session, key, row, kind)
         append(
@@ -84,6 +88,14 @@ async def _export(request: web.Request, kind: str, content_type: str) -> web.Res
         )
     headers = {"Content-Disposition": f'attachment; filename="{kind}-{row.id}.json"'}
     return web.json_response(body, headers=headers, content_type=content_type)
+
+
+async def _record(request: web.Request, session: AsyncSession, case: Case, entrance: Entrance) -> ConsentRow:
+    """The record of the address, for whoever may know what it is about. Raises NotFound or Forbidden."""
+    row = await record_of(request, session, case)
+    if not entrance.may(Action.KNOW_REFUSALS) and await overview.ends_in_no(session, row):
+        raise Forbidden(Action.KNOW_REFUSALS, case_id=case.id)
+    return row
 
 
 async def body_of(session: AsyncSession, key: CaseKey, row: ConsentRow, kind: str) -> dict[str, Any]:

@@ -107,10 +107,7 @@ async def show(request: web.Request) -> web.Response:
         names = await overview.names(session, [way.owner_id for way in ways])
         papers = await representation.of_case(session, case.id)
         seats = await representation.open_seats(session, case.id, now)
-        may = {
-            action.value: entrance.may(action)
-            for action in (Action.ENTER_CONSENT, Action.DECIDE_SUITABILITY, Action.EXPORT_RECORD)
-        }
+        may = {action.value: entrance.may(action) for action in (Action.ENTER_CONSENT, Action.KNOW_REFUSALS)}
         why_not = await suitability.why_not(session, case.id, now)
     return render(
         request,

@@ -11,7 +11,7 @@ from aiohttp import web
 
 from consent.database import DatabaseBusy
 from consent.keys import Purpose
-from consent.policy import MANAGERS, Action, Reach, Role, reach
+from consent.policy import Action, Reach, Role, reach
 from server.cases.tables import Case
 from server.consents.words import PURPOSES
 from server.http import paging
@@ -32,8 +32,6 @@ MOST_DIGITS = 15
 PRINTED_IN = "uk"
 """The language of the printed page unless somebody chooses another: it goes into a Ukrainian file."""
 ROLES = (Role.CASE_MANAGER, Role.SOCIAL_WORKER, Role.PSYCHOLOGIST, Role.LAWYER, Role.REHABILITATION, Role.INTERPRETER)
-KNOW_WHY = MANAGERS | {Role.SUPERVISOR}
-"""Who sees about what somebody said no; everybody else sees that they did."""
 
 
 def routes() -> list[web.RouteDef]:
@@ -92,7 +90,7 @@ def describe(request: web.Request, whole: Whole, now: datetime, language: str | 
     _ = translator_for(request.app, language) if language else translator(request)
     opened, record = whole.opened, whole.record
     zone = ZoneInfo(whole.zone)
-    why = opened.entrance.signed_in.role in KNOW_WHY
+    why = opened.entrance.may(Action.KNOW_REFUSALS)
     return {
         "opened": opened,
         "case": opened.case,

@@ -29,6 +29,8 @@ from server.sessions.tables import SessionSummary
 from server.supervision import grants, words
 from server.supervision.access import Entrance, enter
 
+SHOWN = (Action.EXPORT_RECORD, Action.READ_ACCESS_LIST, Action.KNOW_REFUSALS)
+"""On what else the page depends."""
 READINGS_IN_PACK = 1_000
 IN_PACK = 200
 """At most so many sessions in one pack; the latest of them."""
@@ -139,5 +141,5 @@ async def _contents(session: AsyncSession, case: Case, entrance: Entrance) -> di
         "purposes": consent_words.PURPOSES,
         "answers": consent_words.ANSWERS,
         "kinds": words.GRANTS,
-        "may": {action.value: entrance.may(action) for action in (Action.EXPORT_RECORD, Action.READ_ACCESS_LIST)},
+        "may": {action.value: entrance.may(action) for action in SHOWN},
     }

@@ -15,7 +15,10 @@ same table at `/sight`.
 
 *cases of their team*: only cases, and meetings, to whose team the person belongs. *named cases, for a time*: only cases
 that a supervisor has named to the person, until a date. *their own*: only what concerns the person themself. Case
-managers and social workers have the same sight. Administrators run the system and read no case.
+managers and social workers have the same sight. Administrators run the system and read no case. Everybody who reads
+consents or the record, or is in the meeting, sees *that* a client said no or took something back. A copy with proof
+holds every entry whole, because it can be proven in no other way: whoever may take one finds there what it was, and
+taking it is an entry.
 """
 TAIL = """
 Breaking the glass opens {emergency} of one case

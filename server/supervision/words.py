@@ -77,6 +77,7 @@ ACTIONS: Mapping[Action, str] = {
     Action.ASK_ERASURE: N_("Ask for the erasure of a case"),
     Action.CONFIRM_ERASURE: N_("Confirm an erasure that somebody else asked for"),
     Action.READ_CONSENT: N_("Read consents"),
+    Action.KNOW_REFUSALS: N_("See what it was that a client said no to or took back, and about whom"),
     Action.ENTER_CONSENT: N_("Write down consents that were given in another way"),
     Action.GIVE_CONSENT: N_("Give consent"),
     Action.WITHDRAW_CONSENT: N_("Take consent back"),

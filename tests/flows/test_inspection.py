@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 
 from consent import keys
 from consent.database import Database
 from consent.events import Tag
+from consent.ledger import seat_actor
 from consent.policy import Role
 from consent.verify import verify
+from server.appointments.seats import NewSeat
+from server.appointments.tables import Appointment
+from server.cases import service as cases
+from server.consents import other_ways
+from server.consents.writing import take_back
 from tests.flows.conftest import Person
 from tests.flows.test_session_records import worker
 from tests.flows.test_supervision import Entries, SignedIn, admit, break_glass, text_of
@@ -55,6 +62,71 @@ async def test_an_inspector_takes_away_what_proves_the_named_case_and_changes_no
     assert read == {"inspect"}
     assert [each.details["form"] for each in await entries(Tag.RECORD_EXPORTED)] == ["case"]
     assert [each.details["as"] for each in await entries(Tag.CONSENT_EXPORTED)] == ["receipt", "fhir"]
+
+
+async def taken_back(database: Database, manager: Person, team: Sequence[Person]) -> tuple[Appointment, list[str]]:
+    """A client took back the conversation and what a guest may see, and agrees to an interpreter; the two records."""
+    now, doer = datetime.now(UTC), worker(manager)
+    async with database.write() as session:
+        case = await casework.open_case(session, doer)
+        for member in team:
+            await cases.join_team(session, doer, case, member.id)
+        guests = [NewSeat(Role.AGENCY_GUEST, "Oksana Lysenko", "uk"), NewSeat(Role.INTERPRETER, "Ivan Melnyk", "uk")]
+        appointment = await casework.plan(session, doer, case, starts_at=now, now=now, guests=guests)
+        key = await keys.open_case(session, keys.SYSTEM, case.id, keys.Purpose.SYSTEM)
+        seat = await casework.seat_of(session, appointment, Role.CLIENT)
+        given = await consents.agree(session, key, seat, now)
+        back = [row for row in given if row.purpose == "video" or (row.about or {}).get("name") == "Oksana Lysenko"]
+        for row in back:
+            later, actor = now + timedelta(seconds=1), seat_actor(seat.id)
+            await take_back(session, key, row, later, tapped_by="person", method="page", actor=actor)
+        await other_ways.open_for(session, key, seat.client_id, "withdrawn", now)
+    return appointment, [row.id for row in back]
+
+
+async def test_what_a_client_said_no_to_is_known_to_whoever_leads_the_case_and_to_supervisors_alone(
+    signed_in: SignedIn, database: Database, entries: Entries
+) -> None:
+    manager, social = await signed_in(Role.CASE_MANAGER), await signed_in(Role.SOCIAL_WORKER)
+    psychologist, lawyer = await signed_in(Role.PSYCHOLOGIST), await signed_in(Role.LAWYER)
+    supervisor, inspector = await signed_in(Role.SUPERVISOR), await signed_in(Role.INSPECTOR)
+    stranger = await signed_in(Role.CASE_MANAGER)
+    appointment, records = await taken_back(database, manager, [social, psychologist])
+    case, record = f"/cases/{appointment.case_id}", f"/sessions/{appointment.id}"
+    await admit(supervisor, appointment.case_id, inspector)
+    for somebody in (lawyer, stranger):
+        await break_glass(somebody, appointment.case_id)
+    assert len(records) == 2
+    for person in (manager, social, supervisor):
+        shown = await text_of(person, f"{case}/consents")
+        for words in ("Oksana Lysenko", "video conversation", "the person stopped agreeing to video"):
+            assert words in shown
+        assert "took a consent back: video conversation" in await text_of(person, record)
+        for each in records:
+            assert (await person.get(f"{case}/consents/{each}")).status == 200
+    for person in (psychologist, lawyer, stranger, inspector):
+        shown = await text_of(person, f"{case}/consents")
+        assert shown.count("stopped agreeing") == 2, "everybody sees that it was"
+        assert "Ivan Melnyk" in shown, "what was agreed to is seen"
+        for hidden in ("Oksana Lysenko", "video conversation", "stopped agreeing to video", *records):
+            assert hidden not in shown, hidden
+        told = await text_of(person, record)
+        assert "took a consent back" in told
+        assert "took a consent back:" not in told
+        for each in records:
+            assert (await person.get(f"{case}/consents/{each}")).status == 403
+    for person, path in ((lawyer, "reading"), (stranger, "reading"), (inspector, "reading"), (inspector, "pack")):
+        page = await text_of(person, f"{case}/{path}")
+        [listed] = re.findall(r'<ul [^>]*data-list="consents">.*?</ul>', page, re.DOTALL)
+        assert "stopped agreeing" in listed
+        assert "Ivan Melnyk" in listed
+        assert "Oksana Lysenko" not in listed
+        assert "took a consent back:" not in page
+    for paper in ("receipt.json", "fhir.json"):
+        assert (await inspector.get(f"{case}/consents/{records[0]}/{paper}")).status == 403
+    refused = [each for each in await entries(Tag.ACCESS_REFUSED) if each.details["action"] == "know_refusals"]
+    assert len({each.actor for each in refused}) == 4
+    assert "the person stopped agreeing to video" in await text_of(manager, "/today")
 
 
 async def test_in_an_emergency_consents_are_read_and_not_taken_away(signed_in: SignedIn, database: Database) -> None:

@@ -24,6 +24,7 @@ set_retention        . . . . . . . . E . . . .
 ask_erasure          T T . . . . . . E . . . .
 confirm_erasure      . . . . . . . . E . . . .
 read_consent         T T T T T . . N E . O . .
+know_refusals        T T . . . . . . E . O . .
 enter_consent        T T . . . . . . . . . . .
 give_consent         . . . . . . . . . . O O .
 withdraw_consent     . . . . . . . . . . O O .

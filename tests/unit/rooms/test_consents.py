@@ -181,9 +181,12 @@ def test_a_decision_against_remote_work_ends_it_for_the_client() -> None:
         room.arrive(arrival(CLIENT, "c2"), at(6))
 
 
-def test_everybody_sees_that_it_was_taken_back_and_only_some_see_what() -> None:
+@pytest.mark.parametrize("leads", [Role.CASE_MANAGER, Role.SOCIAL_WORKER])
+def test_everybody_sees_that_it_was_taken_back_and_only_some_see_what(leads: Role) -> None:
     room = running(psychologist=True)
-    change_plan(room, agreed(TAKEN_BACK), at(5))
+    taken_back = agreed(TAKEN_BACK)
+    seats = tuple(replace(seat, role=leads) if seat.seat_id == MANAGER else seat for seat in taken_back.seats)
+    change_plan(room, replace(taken_back, seats=seats), at(5))
     for conn, told in (("m", ("video",)), ("p", ()), ("c", ("video",))):
         view = look(room, conn, [], media_epoch=0, revision=1, now=at(6))
         assert view is not None
