@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from consent import keys
 from consent.database import Database
 from consent.events import Tag
+from consent.gate import PERSON
 from consent.ledger import seat_actor
 from consent.policy import Role
 from consent.verify import verify
@@ -79,7 +80,7 @@ async def taken_back(database: Database, manager: Person, team: Sequence[Person]
         back = [row for row in given if row.purpose == "video" or (row.about or {}).get("name") == "Oksana Lysenko"]
         for row in back:
             later, actor = now + timedelta(seconds=1), seat_actor(seat.id)
-            await take_back(session, key, row, later, tapped_by="person", method="page", actor=actor)
+            await take_back(session, key, row, later, by=PERSON, tapped_by="person", method="page", actor=actor)
         await other_ways.open_for(session, key, seat.client_id, "withdrawn", now)
     return appointment, [row.id for row in back]
 
