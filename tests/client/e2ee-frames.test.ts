@@ -264,7 +264,7 @@ describe("epochs of keys", () => {
     await from.switchSending(2);
     const fresh = await sealed(from, CAMERA, DELTA);
     const expected = { seat: "p", ...CAMERA };
-    assert.equal(await openFrame(to, expected, fresh), "unknown_epoch");
+    assert.equal(await openFrame(to, expected, fresh), "newer_epoch");
     to.install(next, 1_000);
     assert.deepEqual(await openFrame(to, expected, fresh), DELTA);
     assert.deepEqual(await openFrame(to, expected, old), DELTA);
@@ -314,7 +314,7 @@ describe("the streams of the worker", () => {
     assert.ok(!(await into.pass({ id: 2, side: "receive", seat: "p", ...CAMERA }, again)));
     assert.ok(await into.pass({ id: 2, side: "receive", seat: "p", ...CAMERA }, { data: new ArrayBuffer(0) }));
     assert.ok(!(await bare.pass({ id: 3, side: "send", ...CAMERA }, { data: DELTA.slice().buffer })));
-    const none = { no_key: 0, unknown_epoch: 0, wrong_sender: 0, replayed: 0, tampered: 0 };
+    const none = { no_key: 0, unknown_epoch: 0, newer_epoch: 0, wrong_sender: 0, replayed: 0, tampered: 0 };
     assert.deepEqual(into.counts(), { 2: { done: 1, empty: 1, refused: { ...none, replayed: 1 } } });
     assert.deepEqual(bare.counts(), { 3: { done: 0, empty: 0, refused: { ...none, no_key: 1 } } });
   });

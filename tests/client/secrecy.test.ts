@@ -105,7 +105,7 @@ describe("the banner of those who have joined", () => {
 
 describe("reading", () => {
   const counts = (done: number, tampered: number): Counts => ({
-    1: { done, empty: 0, refused: { no_key: 0, unknown_epoch: 0, wrong_sender: 0, replayed: 0, tampered } },
+    1: { done, empty: 0, refused: { no_key: 0, unknown_epoch: 0, newer_epoch: 0, wrong_sender: 0, replayed: 0, tampered } },
   });
 
   it("begins with the first frame that opens", () => {

@@ -3,8 +3,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 
-import type { GroupView, Member } from "../../web/client/e2ee/crypto";
-import { admitting, asking, FreshStarts, isDeserted, leaving, turn } from "../../web/client/e2ee/turns";
+import type { Counts, GroupView, Member } from "../../web/client/e2ee/crypto";
+import { admitting, asking, FreshStarts, isDeserted, leaving, turn, Unheard } from "../../web/client/e2ee/turns";
 import type { DeliveryState, PersonPhase, Role, Snapshot } from "../../web/client/types";
 
 const member = (seat: string, leaf: number, mayCommit: boolean): Member => ({
@@ -96,6 +96,36 @@ describe("fresh starts", () => {
     assert.deepEqual([0, 10, 20].map((now) => starts.take(now)), [true, true, false]);
     assert.deepEqual([1_005, 2_500, 4_000].map((now) => starts.take(now)), [false, true, true]);
   });
+});
+
+describe("frames of an epoch that nobody has told of", () => {
+  const counts = (newer: number, other = 0): Counts => ({
+    1: {
+      done: 5,
+      empty: 0,
+      refused: { no_key: other, unknown_epoch: other, newer_epoch: newer, wrong_sender: 0, replayed: 0, tampered: 0 },
+    },
+  });
+  /** What is said at each of these seconds, while `newer` frames have come by then. */
+  const said = (unheard: Unheard, ...steps: [second: number, newer: number][]): boolean[] =>
+    steps.map(([second, newer]) => unheard.isBehind(counts(newer), second * 1_000));
+  const steady = (from: number, to: number): [number, number][] =>
+    Array.from({ length: to - from + 1 }, (_, at) => [from + at, (from + at + 1) * 50]);
+
+  it("mean that the news is withheld once they have come for five seconds", () =>
+    assert.deepEqual(said(new Unheard(), ...steady(0, 5)), [false, false, false, false, false, true]));
+  it("mean nothing when they cease, or the keys come in between", () => {
+    const unheard = new Unheard();
+    assert.ok(!said(unheard, ...steady(0, 3), [4, 200], [6, 300], [7, 350], [8, 400], [9, 450], [10, 500]).includes(true));
+    unheard.forget();
+    assert.ok(!said(unheard, ...steady(11, 15)).includes(true));
+  });
+  it("mean nothing while others are refused", () => {
+    const unheard = new Unheard();
+    assert.ok(!steady(0, 9).some(([second, other]) => unheard.isBehind(counts(0, other), second * 1_000)));
+  });
+  it("bring about one fresh leaf in a minute, because a member could forge them", () =>
+    assert.equal(said(new Unheard(), ...steady(0, 70)).filter(Boolean).length, 2));
 });
 
 describe("a group is deserted", () => {

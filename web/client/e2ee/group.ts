@@ -6,7 +6,7 @@ import { ProtocolError, type DeliveryState, type Deliveries, type ReportWhat, ty
 import type { Identity } from "./credential";
 import { CryptoRefused, type CallCrypto, type GroupView, type ReceivedMessage } from "./crypto";
 import type { Who } from "./device";
-import { admitting, asking, FreshStarts, isDeserted, leaving, turn, type Asking } from "./turns";
+import { admitting, asking, FreshStarts, isDeserted, leaving, turn, Unheard, type Asking } from "./turns";
 
 export type GroupStage =
   /** This device has no keys yet; `late` when nobody has added it for a while. */
@@ -73,6 +73,7 @@ export class CallGroup {
   #request = 0;
   readonly #freshStarts = new FreshStarts(MOST_FRESH_STARTS, FRESH_STARTS_WITHIN_MS);
   #behindSince: number | null = null;
+  readonly #unheard = new Unheard();
   /** Since when (ms) somebody could have added this device. */
   #began = performance.now();
   #desertion: ReturnType<typeof setTimeout> | undefined;
@@ -90,6 +91,10 @@ export class CallGroup {
     this.#stops.push(
       connection.delivery.subscribe(look),
       connection.snapshots.subscribe(look),
+      crypto.counts.subscribe((counts) => {
+        if (this.#unheard.isBehind(counts, performance.now()))
+          this.#queue(() => (this.#asked ? undefined : this.#beginAnew("withheld")));
+      }),
       connection.listen("mls.committed", (data) => this.#queue(() => this.#committed(data))),
       connection.listen("mls.welcome", (data) => this.#queue(() => this.#welcomed(data))),
       connection.listen("mls.forwarded", (data) => this.#queue(() => this.#told(data))),
@@ -387,6 +392,7 @@ export class CallGroup {
   async #installed(group: string, epoch: number): Promise<void> {
     this.#due = null;
     this.#behindSince = null;
+    this.#unheard.forget();
     this.#later(SWITCH_MS, () => this.#queue(() => this.#switch(group, epoch)));
     await this.#connection.request("mls.ack", { group, epoch });
   }

@@ -42,7 +42,8 @@ export interface ReceiveKey {
   readonly window: ReplayWindow;
 }
 
-export type NoKey = "no_key" | "unknown_epoch" | "wrong_sender";
+/** `newer_epoch`: of one that this device has not heard of yet, as far as eight bits can say. */
+export type NoKey = "no_key" | "unknown_epoch" | "newer_epoch" | "wrong_sender";
 
 interface Installed extends EpochKeys {
   seats: ReadonlyMap<number, string>;
@@ -93,7 +94,7 @@ export class KeyRing {
     const newest = this.#epochs.at(-1);
     if (!newest) return "no_key";
     const found = [...this.#epochs].reverse().find((one) => BigInt(one.epoch & 255) === (kid & 255n));
-    if (!found) return "unknown_epoch";
+    if (!found) return ((Number(kid & 255n) - newest.epoch) & 255) < 128 ? "newer_epoch" : "unknown_epoch";
     const leaf = Number(kid >> 8n);
     // Whoever is no longer a member is not heard with older keys either.
     if (found.seats.get(leaf) !== seat || newest.seats.get(leaf) !== seat) return "wrong_sender";

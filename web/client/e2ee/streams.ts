@@ -82,7 +82,7 @@ export class Streams {
   #tallyOf(id: number): Tally {
     const known = this.#tallies.get(id);
     if (known) return known;
-    const refused = { no_key: 0, unknown_epoch: 0, wrong_sender: 0, replayed: 0, tampered: 0 };
+    const refused = { no_key: 0, unknown_epoch: 0, newer_epoch: 0, wrong_sender: 0, replayed: 0, tampered: 0 };
     const made: Tally = { done: 0, empty: 0, refused };
     this.#tallies.set(id, made);
     return made;

@@ -3,6 +3,7 @@
 import type { DeliveryState, Snapshot } from "../types";
 import type { Member } from "./authentication";
 import type { GroupView } from "./mls";
+import type { Counts } from "./rpc";
 
 /** How often a device comes with a fresh leaf because something could not be read. In a long call that happens now and then;
  * many in a short time are somebody's play. */
@@ -20,6 +21,40 @@ export class FreshStarts {
   take(now: number): boolean {
     this.#at = [...this.#at.filter((at) => now - at < this.#withinMs), now];
     return this.#at.length <= this.#most;
+  }
+}
+
+/** If frames of an epoch that nobody has told this device of go on for so long, the server withholds even the news. */
+const UNHEARD_MS = 5_000;
+/** Then they have ceased. */
+const UNHEARD_GAP_MS = 1_000;
+/** A member could forge such frames: they bring about a fresh leaf no more often than this. */
+const UNHEARD_AGAIN_MS = 60_000;
+
+/** Frames of an epoch that this device has not heard of: the commit is on its way, or the server keeps back both it and the
+ * news of it. */
+export class Unheard {
+  #count = 0;
+  #last = 0;
+  #since: number | null = null;
+  #said = -Infinity;
+
+  /** Whether this device is behind without having been told, at `now` in milliseconds, by all streams' counts. */
+  isBehind(counts: Counts, now: number): boolean {
+    const count = Object.values(counts).reduce((total, { refused }) => total + refused.newer_epoch, 0);
+    const came = count > this.#count;
+    this.#count = count;
+    if (!came) return false;
+    if (this.#since === null || now - this.#last > UNHEARD_GAP_MS) this.#since = now;
+    this.#last = now;
+    if (now - this.#since < UNHEARD_MS || now - this.#said < UNHEARD_AGAIN_MS) return false;
+    this.#said = now;
+    return true;
+  }
+
+  /** The keys of another epoch are there. */
+  forget(): void {
+    this.#since = null;
   }
 }
 
