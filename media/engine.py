@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import secrets
 import time
 from collections import Counter
 from collections.abc import Callable
+from pathlib import Path
 
 from . import control, ortc
 from .control import ConsumerHeld, Json, MediaError, MediaEvent, ProducerClosed, Request, TransportClosed
@@ -317,7 +319,18 @@ class Engine:
         sizes: Counter[str] = Counter(rooms=len(self._rooms), transports=len(self._transports))
         for router in self._rooms.values():
             sizes.update(router.size)
-        return {**self._counters, **sizes}
+        held = [router.cache_octets for router in self._rooms.values()]
+        sizes.update(cache_octets=sum(held), cache_octets_of_largest_room=max(held, default=0))
+        return {**self._counters, **sizes, "resident_octets": _resident()}
+
+
+def _resident() -> int:
+    """Return how much memory this process has; 0 where the system does not say so under /proc."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    except OSError:
+        return 0
+    return pages * os.sysconf("SC_PAGE_SIZE")
 
 
 def _route(router: Router, request: Request) -> Json:

@@ -65,8 +65,15 @@ class Router:
 
     @property
     def size(self) -> Counter[str]:
-        """How many producers and consumers there are."""
-        return Counter(producers=len(self._producers), consumers=len(self._consumers))
+        """How many producers and consumers there are, and how many peers they and their transports are of."""
+        peers = len({link.peer for link in self._links.values()})
+        return Counter(peers=peers, producers=len(self._producers), consumers=len(self._consumers))
+
+    @property
+    def cache_octets(self) -> int:
+        """Bytes of packets held for those who may have lost them."""
+        layers = (layer for producer in self._producers.values() for layer in producer.layers)
+        return sum(layer.cache.octets for layer in layers if layer.cache is not None)
 
     # -- what the server asks for
 

@@ -190,6 +190,8 @@ class TestWithTwoWorkers:
         assert 'poruch_media{counter="answers",worker="0"} 0.0' in text
         assert 'poruch_media{counter="answers",worker="1"} 1.0' in text
         assert 'poruch_media{counter="rooms",worker="1"} 0.0' in text
+        assert 'poruch_media{counter="cache_octets",worker="1"} 0.0' in text
+        assert 'poruch_media{counter="resident_octets",worker="1"}' in text
         assert 'counter="rooms",worker="0"' not in text
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 from aioice import stun
@@ -137,3 +139,15 @@ async def test_a_handshake_that_is_no_handshake_ends_the_transport_only(bench: B
     while not bench.engine.handle(control.ReadStats()).get("srtp_early"):
         await asyncio.sleep(0)
     assert await bench.check(bench.transport("bob")["iceParameters"])
+
+
+async def test_it_says_how_much_memory_it_has_and_for_how_many(bench: Bench) -> None:
+    idle = bench.engine.handle(control.ReadStats())
+    assert (idle["peers"], idle["cache_octets"], idle["cache_octets_of_largest_room"]) == (0, 0, 0)
+    for peer, direction in (("ann", "send"), ("ann", "recv"), ("bob", "recv")):
+        bench.transport(peer, direction)
+    ballast = bytearray(os.urandom(1 << 20)) * 64
+    said = bench.engine.handle(control.ReadStats())
+    assert said["peers"] == 2
+    grown = said["resident_octets"] - idle["resident_octets"]
+    assert grown > len(ballast) // 2 if Path("/proc/self/statm").exists() else said["resident_octets"] == 0

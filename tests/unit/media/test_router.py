@@ -9,6 +9,7 @@ import pytest
 
 from media import ortc, rtcp, rtp
 from media.batch import SEND_SLOTS
+from media.cache import CAPACITY
 from media.control import MediaError
 from media.router import MAX_PRODUCERS, MAX_SUBSCRIBERS
 from tests.support.routed import CAMERA, DELTA, KEY, MICROPHONE, Room, encoding, media, parameters, requests
@@ -264,3 +265,18 @@ def test_a_producer_has_no_more_subscribers_than_its_packet_can_be_laid_out_for(
         room.subscribe("one too many")
     assert refused.value.code == "limit_reached"
     assert len({each.transport for each in room.send(1, KEY)}) == MAX_SUBSCRIBERS
+
+
+def test_it_knows_what_its_caches_hold(room: Room) -> None:
+    assert room.router.cache_octets == 0
+    room.publish("audio", "microphone")
+    room.send(1, payload_type=111, ssrc=MICROPHONE)
+    assert room.router.cache_octets == 0  # sound is not sent again
+    room.send(1, KEY)
+    one = room.router.cache_octets
+    assert len(KEY) < one < len(KEY) + 40
+    for number in range(2, 2 * CAPACITY):
+        room.send(number, KEY)
+    assert room.router.cache_octets == CAPACITY * one
+    room.router.close_producer(room.camera)
+    assert room.router.cache_octets == 0
