@@ -196,12 +196,27 @@ def decide(
     if said_no and not _explaining(mine, appointment_id, now, since_no=True):
         return Decision(State.REFUSE, reasons, asks, everybody)
     # "No" to a person is an answer: the conversation is possible, without that person.
-    if not said_no and not any(not ask.no and not ask.need.mid_call for ask in asks):
+    if not said_no and not any(not ask.no and not ask.need.beside for ask in asks):
         return Decision(State.ALLOW, reasons, asks, _about(asks))
     if _explaining(mine, appointment_id, now):
         outside = frozenset(each.seat_id for each in needs.others if each.role not in EXPLAINERS)
         return Decision(State.EXPLAIN, reasons, asks, outside | _about([ask for ask in asks if ask.no]))
     return Decision(State.ASK, reasons, asks, everybody)
+
+
+def once_refused(grants: Iterable[Grant], client_id: str) -> frozenset[str]:
+    """The keys of the people to whose joining this client, or whoever acts for them, has ever said no.
+
+    They need a yes from then on, wherever they are invited; whether there is one is decided like any other need.
+    """
+    return frozenset(
+        each.about_key
+        for each in grants
+        if each.client_id == client_id
+        and each.purpose is Purpose.JOINING
+        and each.about_key
+        and each.answer is not Answer.GIVEN
+    )
 
 
 def _text(notices: Sequence[Notice], purpose: Purpose, now: datetime, began_at: datetime | None) -> Notice | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from consent.notices import Purpose
@@ -19,6 +19,9 @@ FOR_ROLE: Mapping[Role, Purpose] = {
     Role.SUPERVISOR: Purpose.SUPERVISION,
 }
 """Roles whose presence is agreed to person by person; the team of the case is what "video" is about."""
+
+JOINERS = HOSTS | {Role.CLIENT}
+"""Roles about which a client is asked only where somebody joins while the conversation runs, or was refused once."""
 
 PAGES: Mapping[Purpose, str] = {
     Purpose.VIDEO: "video",
@@ -63,12 +66,16 @@ class About:
 
 @dataclass(frozen=True)
 class Need:
-    """One thing to agree to. What is asked while the conversation runs keeps out only the person it is about."""
+    """One thing to agree to."""
 
     purpose: Purpose
     about: About | None
     page: str
-    mid_call: bool = False
+    beside: bool = False
+    """Whether it keeps out only the person it is about while it is open: the conversation goes on, or begins, without.
+
+    So it is with whoever arrives while the conversation runs, and with whomever the client has once refused.
+    """
 
 
 @dataclass(frozen=True)
@@ -81,14 +88,18 @@ class Needs:
     others: tuple[Person, ...]
 
 
-def needed(people: Sequence[Person], seat_id: str) -> Needs:
-    """What the client on this seat is asked. Raises LookupError when no client sits there."""
+def needed(people: Sequence[Person], seat_id: str, once_refused: Collection[str] = frozenset()) -> Needs:
+    """What the client on this seat is asked. Raises LookupError when no client sits there.
+
+    ``once_refused`` are the keys of people to whose joining this client has ever said no, as ``consent.gate`` has them:
+    they need a yes at every later appointment, too.
+    """
     client = next((each for each in people if each.seat_id == seat_id and each.role is Role.CLIENT), None)
     if client is None or client.client_id is None:
         raise LookupError(f"no client on seat {seat_id}")
     others = tuple(each for each in people if each.seat_id != seat_id)
     items = [Need(Purpose.VIDEO, None, PAGES[Purpose.VIDEO])]
-    items += [need for each in others if (need := _for(each)) is not None]
+    items += [need for each in others if (need := _for(each, each.key in once_refused)) is not None]
     items.sort(key=lambda need: PAGE_ORDER.index(need.page))
     return Needs(client.client_id, seat_id, tuple(items), others)
 
@@ -98,11 +109,12 @@ def pages(items: Sequence[Need]) -> list[tuple[str, list[Need]]]:
     return [(page, on) for page in PAGE_ORDER if (on := [need for need in items if need.page == page])]
 
 
-def _for(person: Person) -> Need | None:
+def _for(person: Person, once_refused: bool) -> Need | None:
     purpose = FOR_ROLE.get(person.role)
-    if purpose is None and person.mid_call and person.role in HOSTS:
-        purpose = Purpose.JOINING
+    beside = person.mid_call
+    if purpose is None and (person.mid_call or once_refused) and person.role in JOINERS:
+        purpose, beside = Purpose.JOINING, True
     if purpose is None:
         return None
     about = About(person.key, person.seat_id, person.name, person.role.value)
-    return Need(purpose, about, PAGES[purpose], person.mid_call)
+    return Need(purpose, about, PAGES[purpose], beside)

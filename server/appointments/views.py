@@ -19,6 +19,7 @@ from server.cases import service as cases
 from server.cases.tables import Case
 from server.cases.views import PURPOSES, case_of, done
 from server.consents import alarms, suitability
+from server.consents import service as consents
 from server.http.context import SignedIn, database, rooms, secrets, settings
 from server.http.errors import Forbidden, NotFound, Problem
 from server.http.forms import Form
@@ -180,6 +181,7 @@ async def show(request: web.Request) -> web.Response:
         hosts = [seat.account_id for seat in everybody if seat.account_id is not None and seat.revoked_at is None]
         certified = await vault.certified_among(session, hosts, now)
         unsuitable = await suitability.why_not(session, case.id, now)
+        unwanted = await _unwanted(session, appointment, now) if may[Action.INVITE.value] else {}
     standing = line.state is not board.State.CANCELLED and not appointment.is_over(now)
     open_links = unsuitable is None and standing and may[Action.INVITE.value]
     return render(
@@ -196,6 +198,7 @@ async def show(request: web.Request) -> web.Response:
         can_restore=may[Action.PLAN_APPOINTMENT.value] and now < appointment.ends_at,
         open_links=open_links,
         unsuitable=unsuitable is not None and not line.past,
+        unwanted={} if line.past else unwanted,
         uncertified=not certified and not line.past and line.state is not board.State.CANCELLED,
         done=done(request, DONE),
     )
@@ -293,6 +296,14 @@ async def _seen(request: web.Request, session: AsyncSession) -> tuple[Appointmen
         await require(request, session, Action.READ_CASE, case.id)
     await keys.open_case(session, reader(signed_in), case.id, Purpose.MEET if invited else Purpose.READ)
     return appointment, case, signed_in
+
+
+async def _unwanted(session: AsyncSession, appointment: Appointment, now: datetime) -> dict[str, list[str]]:
+    """By seat id: the names of the clients who have said no to this person."""
+    key = await keys.open_case(session, keys.SYSTEM, appointment.case_id, Purpose.SYSTEM)
+    names = {seat.id: seat.name for seat in await seats.of_appointment(session, appointment.id, revoked=False)}
+    found = await consents.unwanted(session, key, appointment.id, now)
+    return {seat_id: [names[client] for client in clients] for seat_id, clients in found.items()}
 
 
 def _invitation(request: web.Request, seat: Seat) -> Mapping[str, str] | None:

@@ -9,9 +9,9 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from consent.gate import Answer, Decision, Grant, Representation, Suitability, decide
+from consent.gate import Answer, Decision, Grant, Representation, Suitability, decide, once_refused
 from consent.keys import CaseKey
-from consent.needs import Person, needed
+from consent.needs import Needs, Person, needed
 from consent.notices import Notice, Purpose
 from consent.policy import Role
 from rooms.tables import LiveRoom
@@ -33,10 +33,15 @@ class Scene:
     suitability: Suitability | None
     began_at: datetime | None
 
+    def needs(self, seat_id: str) -> Needs:
+        """What the client on this seat is asked. Raises LookupError for any other seat."""
+        client = next((each.client_id for each in self.people if each.seat_id == seat_id), None)
+        return needed(self.people, seat_id, once_refused(self.grants, client or ""))
+
     def gate(self, seat_id: str, now: datetime) -> Decision:
         """What the gate says to the client on this seat. Raises LookupError for any other seat."""
         return decide(
-            needed(self.people, seat_id),
+            self.needs(seat_id),
             self.notices,
             self.grants,
             self.papers,

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from consent.gate import PERSON, Answer, Decision, State, suitability_reason
 from consent.keys import CaseKey
 from consent.ledger import seat_actor
-from consent.needs import About, Need, needed
+from consent.needs import About, Need
 from consent.notices import Notice, Purpose, Text, current
 from consent.policy import Role
 from consent.records import SIGN_LABEL, Method, TappedBy, to_sign
@@ -84,6 +84,16 @@ async def withdrawn(session: AsyncSession, key: CaseKey, appointment_id: str, no
         seat_id: sorted({ask.need.purpose.value for ask in said.asks if ask.why.value == Answer.WITHDRAWN.value})
         for seat_id, said in found.items()
     }
+
+
+async def unwanted(session: AsyncSession, key: CaseKey, appointment_id: str, now: datetime) -> dict[str, list[str]]:
+    """By seat id of whoever stays outside because clients do not want them there: the seat ids of these clients."""
+    found: dict[str, list[str]] = {}
+    for client_seat, said in (await standing(session, key, appointment_id, now)).items():
+        for ask in said.asks:
+            if ask.no and ask.need.about is not None and ask.need.about.seat_id is not None:
+                found.setdefault(ask.need.about.seat_id, []).append(client_seat)
+    return found
 
 
 async def answer(
@@ -159,7 +169,7 @@ async def withdraw(
     seen, seat = await _seat(session, key, seat_id, now, ended_too=True)
     client_seat, by = await _for_whom(session, seen, seat, now)
     wanted = _purpose(purpose)
-    about = next((need.about for need in _needs(seen, client_seat) if _is(need, wanted, about_seat)), None)
+    about = next((need.about for need in seen.needs(client_seat.id).items if _is(need, wanted, about_seat)), None)
     if about is None and about_seat is not None:
         raise ConsentError("not_asked")
     kinds = [wanted, Purpose.EXPLAIN] if wanted is Purpose.VIDEO else [wanted]
@@ -224,10 +234,6 @@ def _purpose(text: str) -> Purpose:
         raise ConsentError("not_asked") from None
 
 
-def _needs(seen: Scene, client_seat: Seat) -> Sequence[Need]:
-    return needed(seen.people, client_seat.id).items
-
-
 def _is(need: Need, purpose: Purpose, about_seat: str | None) -> bool:
     return need.purpose is purpose and (need.about.seat_id if need.about else None) == about_seat
 
@@ -243,7 +249,7 @@ def _said(
     if each.decision not in {"given", "refused", "explain"}:
         raise ConsentError("not_asked")
     need = next(
-        (each_need for each_need in _needs(seen, client_seat) if _is(each_need, purpose, each.about_seat)), None
+        (each_need for each_need in seen.needs(client_seat.id).items if _is(each_need, purpose, each.about_seat)), None
     )
     if need is None and not explain:
         raise ConsentError("not_asked")

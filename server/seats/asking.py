@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from consent.gate import NO_WAY_ROUND, PERSON, Answer, Ask, Decision, Reason, State, latest
 from consent.keys import CaseKey
-from consent.needs import Need, needed, pages
+from consent.needs import Need, pages
 from consent.notices import Notice, Purpose, current
 from consent.policy import Role
 from server.accounts.tables import Account
@@ -149,7 +149,7 @@ def _given(seen: Scene, client: Seat, said: Decision, by: str) -> tuple[ConsentG
     if said.state is State.REFUSE:
         return ()
     missing = {ask.need for ask in said.asks}
-    given = [need for need in needed(seen.people, client.id).items if need not in missing]
+    given = [need for need in seen.needs(client.id).items if need not in missing]
     if by != PERSON:
         return tuple(_as_given(need) for need in given if _said_yes(seen, client, need, by))
     found = [_as_given(need) for need in given]

@@ -276,6 +276,25 @@ async def test_a_no_by_telephone_opens_a_call_that_alarms_until_it_has_an_owner_
     assert "overdue" not in await (await walk.manager.get("/today")).text()
 
 
+async def test_a_no_to_a_colleague_is_said_where_the_next_appointment_is_planned(
+    walk: Walk, signed_in: SignedIn
+) -> None:
+    colleague = await signed_in(Role.PSYCHOLOGIST, name="Iryna")
+    now = datetime.now(UTC)
+    async with walk.database.write() as session:
+        case = await session.get_one(Case, walk.case)
+        await casework.cases.join_team(session, worker(walk.manager), case, worker(colleague).id)
+        await keys.open_case(session, keys.SYSTEM, walk.case, keys.Purpose.SYSTEM)
+        appointment = await casework.plan(session, worker(walk.manager), case, starts_at=now, now=now)
+    page, no = f"/appointments/{appointment.id}", "has said no to this person. Without a new yes they do not come in."
+    assert no not in await (await walk.manager.get(page)).text()
+    assert (await walk.enter(purpose="joining", about="Iryna", answer="refused", method="phone")).status == 303
+    assert (await (await walk.manager.get(page)).text()).count(no) == 1
+    assert no not in await (await colleague.get(page)).text(), (
+        "what a client has said about them is not told to them here"
+    )
+
+
 async def test_papers_have_every_mandatory_field_and_leave_a_trace(walk: Walk, entries: Entries) -> None:
     await walk.enter()
     record = await walk.record()

@@ -21,6 +21,7 @@ from consent.gate import (
     State,
     Suitability,
     decide,
+    once_refused,
 )
 from consent.needs import EXPLAINERS, Person, needed, pages
 from consent.notices import Notice, Purpose, Text
@@ -77,7 +78,7 @@ def gate(
     began_at: datetime | None = None,
 ) -> Decision:
     return decide(
-        needed(people, "s-olia"),
+        needed(people, "s-olia", once_refused(grants, "olia")),
         notices,
         grants,
         papers,
@@ -283,6 +284,52 @@ def test_somebody_who_arrives_in_the_middle_waits_and_the_conversation_goes_on()
     assert gate(people, agreed).kept_out == frozenset()
     stopped = gate(people, [*agreed, grant(Purpose.JOINING, Answer.WITHDRAWN, about=late, at=NOW)])
     assert (stopped.state, stopped.kept_out) == (State.ALLOW, frozenset({"s-late"}))
+
+
+def test_another_client_who_arrives_in_the_middle_waits_for_the_one_who_is_there() -> None:
+    late = replace(TARAS, mid_call=True)
+    people = (OLIA, late, *TEAM)
+    waiting = gate(people, [grant()])
+    assert (waiting.state, waiting.kept_out) == (State.ALLOW, frozenset({"s-taras"}))
+    assert [(each.need.purpose, each.need.about and each.need.about.role) for each in waiting.asks] == [
+        (Purpose.JOINING, "client")
+    ]
+    assert gate(people, [grant(), grant(Purpose.JOINING, about=late)]).kept_out == frozenset()
+    assert gate(people, [grant(), grant(Purpose.JOINING, Answer.REFUSED, about=late)]).kept_out == {"s-taras"}
+    # Whoever was invited before is what the conversation is, and whoever arrives is not asked about themself.
+    assert gate((OLIA, TARAS, *TEAM), [grant()]).kept_out == frozenset()
+    theirs = needed(people, "s-taras").items
+    assert [need.purpose for need in theirs] == [Purpose.VIDEO]
+
+
+@pytest.mark.parametrize("answer", [Answer.REFUSED, Answer.WITHDRAWN])
+def test_a_no_to_a_colleague_keeps_them_out_of_later_conversations_until_the_person_says_yes(answer: Answer) -> None:
+    no = grant(Purpose.JOINING, answer, about=PSYCHOLOGIST)
+    said = gate(grants=[grant(), no])
+    assert (said.state, said.kept_out, said.reasons) == (State.ALLOW, frozenset({"s-psy"}), (Reason(answer.value),))
+    assert gate(grants=[no]).kept_out == {"s-manager", "s-psy"}, "nothing is allowed by it"
+    yes = grant(Purpose.JOINING, about=PSYCHOLOGIST, at=NOW)
+    assert gate(grants=[grant(), no, yes]) == Decision(State.ALLOW, (), (), frozenset())
+    theirs = replace(no, client_id="taras")
+    assert gate(grants=[grant(), theirs]) == Decision(State.ALLOW, (), (), frozenset())
+
+
+def test_a_guardians_no_to_a_colleague_holds_at_later_conversations_too() -> None:
+    given = [grant(), grant(by="representation:p1"), grant(Purpose.JOINING, about=PSYCHOLOGIST)]
+    no = grant(Purpose.JOINING, Answer.REFUSED, about=PSYCHOLOGIST, by="representation:p1")
+    said = gate(grants=[*given, no], papers=[guardian()])
+    assert (said.state, said.kept_out) == (State.ALLOW, frozenset({"s-psy"}))
+
+
+def test_whoever_was_once_refused_is_asked_about_at_the_door_when_the_yes_has_run_out() -> None:
+    no = grant(Purpose.JOINING, Answer.REFUSED, about=PSYCHOLOGIST, at=NOW - 400 * DAY)
+    old = grant(Purpose.JOINING, about=PSYCHOLOGIST, at=NOW - 370 * DAY, until=NOW - 5 * DAY)
+    said = gate(grants=[grant(), no, old])
+    assert (said.state, said.kept_out, said.reasons) == (
+        State.ALLOW,
+        frozenset({"s-psy"}),
+        (Reason.CONSENT_EXPIRED,),
+    )
 
 
 def test_agreeing_to_one_interpreter_is_not_agreeing_to_another() -> None:

@@ -235,6 +235,22 @@ def test_the_host_cannot_let_in_whom_a_client_was_not_asked_about() -> None:
     assert phase(room, GUEST) is Phase.IN
 
 
+def test_another_client_stands_at_the_door_until_the_one_who_is_there_agrees() -> None:
+    room = Room(two_clients(without(asked=[NEIGHBOUR]), AGREED))
+    for seat, conn in ((MANAGER, "m"), (CLIENT, "c")):
+        room.arrive(arrival(seat, conn), at(0))
+    room.admit("m", CLIENT, at(1))
+    room.arrive(arrival(NEIGHBOUR, "n"), at(2))
+    view = look(room, "c", [], media_epoch=0, revision=1, now=at(3))
+    assert view is not None
+    assert view.you.asked == (NEIGHBOUR,)
+    with pytest.raises(RoomError, match="consent_missing"):
+        room.admit("m", NEIGHBOUR, at(3))
+    change_plan(room, two_clients(AGREED, AGREED), at(4))
+    room.admit("m", NEIGHBOUR, at(5))
+    assert meet(room, CLIENT, NEIGHBOUR)
+
+
 def test_every_client_who_is_there_is_asked() -> None:
     room = Room(two_clients(without(asked=[PSYCHOLOGIST]), without(asked=[PSYCHOLOGIST])))
     for seat, conn in ((MANAGER, "m"), (CLIENT, "c"), (NEIGHBOUR, "n")):
