@@ -45,6 +45,8 @@ class Appointment(SealedRow, Base):
     moved_from: Mapped[datetime | None]
     """The start that people were told before, when it was moved."""
     ended_at: Mapped[datetime | None]
+    secrets_anew_at: Mapped[datetime | None]
+    """When its secrets had to be made a second time: links that were handed out before do not fit any more."""
     created_by: Mapped[str] = mapped_column(ForeignKey("accounts.id"))
     created_at: Mapped[datetime]
 

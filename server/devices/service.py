@@ -210,6 +210,13 @@ async def certified(session: AsyncSession, account_ids: Collection[str], now: da
     return [each for each in await of_accounts(session, account_ids, now) if each.state is State.CERTIFIED]
 
 
+async def still_certified(session: AsyncSession, names: Collection[str], now: datetime) -> set[str]:
+    """Those of these fingerprints whose devices are certified."""
+    query = select(Device, Account).join(Account, Account.id == Device.account_id)
+    found = await _known(session, query.where(Device.fingerprint.in_(names)), now)
+    return {each.device.fingerprint for each in found if each.state is State.CERTIFIED}
+
+
 async def by_fingerprint(session: AsyncSession, name: str, now: datetime) -> Known | None:
     """The device of this name."""
     query = select(Device, Account).join(Account, Account.id == Device.account_id)

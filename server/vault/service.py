@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import ColumnElement, delete, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from consent.events import Tag
@@ -30,7 +30,7 @@ MAX_KEPT = 400
 
 Code = Literal[
     "malformed", "bad_signature", "bad_signer", "signer_not_yours", "not_on_team", "may_not_seal", "may_not_begin",
-    "wrong_appointment", "unknown_seat", "unknown_recipient", "vault_full",
+    "wrong_appointment", "unknown_seat", "unknown_recipient", "vault_full", "still_counts",
 ]  # fmt: skip
 
 
@@ -76,12 +76,20 @@ async def of_appointment(session: AsyncSession, appointment_id: str) -> list[Ent
 
 
 async def keep(
-    session: AsyncSession, doer: Doer, appointment: Appointment, given: Sequence[Entry], now: datetime
+    session: AsyncSession,
+    doer: Doer,
+    appointment: Appointment,
+    given: Sequence[Entry],
+    now: datetime,
+    *,
+    anew: bool = False,
 ) -> None:
     """Keep entries that one of the doer's devices has signed, all or none. Raises VaultError.
 
-    Whoever may invite makes a secret's first entry; any host's device of the team seals it anew for further devices. An
-    entry replaces the same device's older one about the same secret, and no other device's.
+    Whoever may invite makes a secret's first entry; any host's device of the team seals it once more, for further
+    devices and so that it does not end with the device that made it. An entry replaces the same device's older one
+    about the same secret, and those of devices that are not certified any more; no other device's. ``anew``: these are
+    other secrets than before, which is refused as long as a certified device vouches for the old ones.
     """
     team = {member.account_id: member.role for member in await cases.team(session, appointment.case_id)}
     if doer.id not in team:
@@ -101,8 +109,10 @@ async def keep(
                 raise VaultError("unknown_seat")
         if not body.recipients <= known_devices:
             raise VaultError("unknown_recipient")
-        await _check_place(session, doer, body)
-        await _store(session, entry, body, signer.fingerprint, now)
+        signers = set(await session.scalars(select(VaultEntry.signer_device).where(*_about(body))))
+        gone = signers - await devices.still_certified(session, signers, now)
+        await _check_place(session, doer, body, signers, gone, anew=anew)
+        await _store(session, entry, body, gone | {signer.fingerprint}, now, by=signer.fingerprint)
         append(
             session,
             Tag.SECRET_SEALED,
@@ -112,6 +122,8 @@ async def keep(
             session_id=appointment.id,
             details={"secret": body.secret, "device": signer.fingerprint, "devices": len(body.sealed), "by": doer.name},
         )
+    if anew:
+        appointment.secrets_anew_at = now
 
 
 async def forget_seat(session: AsyncSession, appointment_id: str, seat_id: str) -> None:
@@ -154,29 +166,27 @@ async def _signer(session: AsyncSession, doer: Doer, entry: Entry, now: datetime
     return _recipient(known)
 
 
-async def _check_place(session: AsyncSession, doer: Doer, body: Body) -> None:
-    mine = (VaultEntry.appointment_id == body.appointment, VaultEntry.secret == body.secret)
-    begun = await session.scalar(select(VaultEntry.id).where(*mine).limit(1))
-    if begun is None and not allows(doer.role, Action.INVITE, on_team=True):
+async def _check_place(
+    session: AsyncSession, doer: Doer, body: Body, signers: set[str], gone: set[str], *, anew: bool
+) -> None:
+    if anew and signers - gone:
+        raise VaultError("still_counts")
+    if (anew or not signers) and not allows(doer.role, Action.INVITE, on_team=True):
         raise VaultError("may_not_begin")
     kept = select(func.count()).where(VaultEntry.appointment_id == body.appointment)
     if (await session.scalar(kept) or 0) >= MAX_KEPT:
         raise VaultError("vault_full")
 
 
-async def _store(session: AsyncSession, entry: Entry, body: Body, device: str, now: datetime) -> None:
-    await session.execute(
-        delete(VaultEntry).where(
-            VaultEntry.appointment_id == body.appointment,
-            VaultEntry.secret == body.secret,
-            VaultEntry.signer_device == device,
-        )
-    )
+async def _store(
+    session: AsyncSession, entry: Entry, body: Body, instead_of: Collection[str], now: datetime, *, by: str
+) -> None:
+    await session.execute(delete(VaultEntry).where(*_about(body), VaultEntry.signer_device.in_(instead_of)))
     session.add(
         VaultEntry(
             appointment_id=body.appointment,
             secret=body.secret,
-            signer_device=device,
+            signer_device=by,
             body=entry.body,
             signer_body=entry.signer.body,
             signer_signature=entry.signer.signature,
@@ -185,6 +195,10 @@ async def _store(session: AsyncSession, entry: Entry, body: Body, device: str, n
         )
     )
     await session.flush()
+
+
+def _about(body: Body) -> tuple[ColumnElement[bool], ...]:
+    return VaultEntry.appointment_id == body.appointment, VaultEntry.secret == body.secret
 
 
 def _recipient(known: Known) -> Recipient:

@@ -37,6 +37,7 @@ REFUSED: Mapping[Code, tuple[int, str]] = {
     "may_not_begin": (403, N_("Your role does not include this.")),
     "unknown_seat": (409, N_("This person is not invited to this appointment.")),
     "unknown_recipient": (409, N_("The team's devices have changed meanwhile. Please try again.")),
+    "still_counts": (409, N_("The secrets of this appointment are still good. Load the page again.")),
     "vault_full": (409, N_("Too many invitations are kept for this appointment already.")),
 }
 """Status and text."""
@@ -46,6 +47,8 @@ class Given(Strict):
     """What a browser wants to be kept."""
 
     entries: Annotated[tuple[Entry, ...], Field(min_length=1, max_length=MAX_ENTRIES)]
+    anew: bool = False
+    """Other secrets than before, because no device that vouched for those is certified any more."""
 
 
 def routes() -> list[web.RouteDef]:
@@ -101,7 +104,7 @@ async def keep(request: web.Request) -> web.Response:
             case_id = case.id
             if appointment.is_over(now):
                 raise Problem("over", N_("This appointment is over. Plan a new one instead."), status=409)
-            await service.keep(session, signed_in, appointment, given.entries, now)
+            await service.keep(session, signed_in, appointment, given.entries, now, anew=given.anew)
     except VaultError as error:
         status, text = REFUSED[error.code]
         if status == 403:

@@ -20,7 +20,6 @@ import {
   appointmentSubject,
   openEntry,
   readContent,
-  recipientsOf,
   sealEntry,
   seatSubject,
   VaultError,
@@ -191,6 +190,9 @@ describe("the vault", () => {
   const by = { organisation: { key: organisation.key, pinned: true }, revoked: [] as string[] };
   const secret = bytes(16, 42);
   const subject = seatSubject(APPOINTMENT, "c", "client");
+
+  const recipientsOf = ({ body }: VaultEntry): string[] =>
+    (JSON.parse(body) as { sealed: { to: string }[] }).sealed.map((one) => one.to);
 
   const signerOf = ({ device, certificate }: Person) => ({ device, certificate: certificate! });
 

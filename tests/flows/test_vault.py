@@ -26,6 +26,7 @@ from tests.support.staff_device import Organisation, StaffDevice
 
 SignedIn = Callable[..., Awaitable[Person]]
 Entries = Callable[..., Awaitable[Sequence[Entry]]]
+ANEW = "Links that were handed out before then do not fit any more"
 WARNING = "Nobody who can let people in has a certified device yet"
 
 
@@ -61,12 +62,36 @@ class Team:
         }
         return self.devices[role].entry(**(given | changes))
 
-    async def send(self, *entries: dict[str, Any], by: Role = Role.CASE_MANAGER) -> tuple[int, str]:
-        return await code(self.people[by], self.path, {"entries": list(entries)})
+    async def send(
+        self, *entries: dict[str, Any], by: Role = Role.CASE_MANAGER, anew: bool = False
+    ) -> tuple[int, str]:
+        return await code(self.people[by], self.path, {"entries": list(entries), "anew": anew})
 
     async def seen(self, by: Role = Role.CASE_MANAGER) -> dict[str, Any]:
         found: dict[str, Any] = await (await self.people[by].get(self.path)).json()
         return found
+
+    async def page(self) -> str:
+        """The appointment's, as the case manager sees it."""
+        return await (await self.people[Role.CASE_MANAGER].get(f"/appointments/{self.appointment}")).text()
+
+    async def revoke(self, role: Role) -> None:
+        """The device of this role is lost; its owner is still signed in."""
+        async with self.database.write() as session:
+            gone = await devices.by_fingerprint(session, self.devices[role].fingerprint, datetime.now(UTC))
+            assert gone
+            devices.revoke(session, worker(self.people[role]), gone.device, datetime.now(UTC))
+
+    async def certify(self, role: Role, device: StaffDevice) -> None:
+        """Another device in its place."""
+        owner, now = worker(self.people[role]), datetime.now(UTC)
+        asking = device.asking(owner.id)
+        self.devices[role], self.certificates[role] = device, self.organisation.certify(device, owner)
+        async with self.database.write() as session:
+            asked = await devices.ask(
+                session, owner, sign_key=asking["sign"], seal_key=asking["seal"], proof=asking["proof"], now=now
+            )
+            await devices.certify(session, owner, asked, self.certificates[role], now)
 
 
 @pytest.fixture
@@ -166,6 +191,40 @@ async def test_it_refuses_a_revoked_device_as_signer_and_as_recipient(team: Team
     assert await team.send(team.entry(Role.PSYCHOLOGIST), by=Role.PSYCHOLOGIST) == (403, "bad_signer")
     seen = await team.seen()
     assert len(seen["recipients"]) == 2
+
+
+async def test_it_begins_anew_only_when_no_device_that_vouched_is_certified(team: Team) -> None:
+    first, of_client = team.entry(), team.entry(of_client=True)
+    assert await team.send(first, of_client) == (200, "")
+    assert await team.send(team.entry(Role.PSYCHOLOGIST), by=Role.PSYCHOLOGIST) == (200, "")
+    again = StaffDevice()
+    await team.revoke(Role.CASE_MANAGER)
+    await team.certify(Role.CASE_MANAGER, again)
+    assert await team.send(team.entry(), anew=True) == (409, "still_counts"), "the psychologist's device vouches for it"
+    assert ANEW not in await team.page()
+
+    await team.revoke(Role.PSYCHOLOGIST)
+    await team.certify(Role.PSYCHOLOGIST, StaffDevice())
+    refused = await team.send(team.entry(Role.PSYCHOLOGIST), by=Role.PSYCHOLOGIST, anew=True)
+    assert refused == (403, "may_not_begin")
+    assert await team.send(team.entry(), team.entry(of_client=True), anew=True) == (200, "")
+    left = (await team.seen())["entries"]
+    assert {each["signer"]["body"] for each in left} == {team.certificates[Role.CASE_MANAGER].body}
+    assert len(left) == 2, "nothing comes back when a device counts again"
+    assert ANEW in await team.page()
+    assert await team.send(team.entry(), anew=True) == (409, "still_counts")
+
+
+async def test_sealing_once_more_clears_away_what_nobody_vouches_for(team: Team) -> None:
+    await team.send(team.entry())
+    await team.send(team.entry(Role.PSYCHOLOGIST), by=Role.PSYCHOLOGIST)
+    await team.revoke(Role.CASE_MANAGER)
+    assert await team.send(team.entry(Role.PSYCHOLOGIST), by=Role.PSYCHOLOGIST) == (409, "unknown_recipient")
+    await team.certify(Role.CASE_MANAGER, StaffDevice())
+    assert await team.send(team.entry(Role.PSYCHOLOGIST), by=Role.PSYCHOLOGIST) == (200, "")
+    [left] = (await team.seen(Role.PSYCHOLOGIST))["entries"]
+    assert left["signer"]["body"] == team.certificates[Role.PSYCHOLOGIST].body
+    assert ANEW not in await team.page()
 
 
 async def test_it_refuses_a_signer_who_left_the_team(team: Team) -> None:

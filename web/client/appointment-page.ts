@@ -19,7 +19,8 @@ class Incomplete extends Error {
   }
 }
 
-async function complete(appointment: string): Promise<void> {
+/** Returns whether the links are other ones than those that were handed out before. */
+async function complete(appointment: string): Promise<boolean> {
   const device = await openDevice().catch(() => null);
   const certificate = device && (await ownCertificate(device, null));
   if (!certificate) throw new Incomplete("uncertified");
@@ -28,6 +29,7 @@ async function complete(appointment: string): Promise<void> {
   const organisation = await fingerprint(trust.organisation.key);
   const places = [...document.querySelectorAll<HTMLElement>("[data-link-of]")];
   if (!places.map((place) => fillIn(place, secrets, organisation)).every(Boolean)) throw new Incomplete("waiting");
+  return secrets.anew;
 }
 
 /** The organisation's key counts only when it is the one that has certified this browser. */
@@ -90,8 +92,8 @@ async function start(said: HTMLElement): Promise<void> {
   said.hidden = false;
   said.textContent = words["working"] ?? "";
   try {
-    await complete(words["appointment"] ?? "");
-    said.textContent = words["complete"] ?? "";
+    const anew = await complete(words["appointment"] ?? "");
+    said.textContent = words[anew ? "anew" : "complete"] ?? "";
   } catch (error) {
     said.textContent = words[whyNot(error)] ?? "";
     if (!isForeseen(error) && !isLeft(error)) throw error;

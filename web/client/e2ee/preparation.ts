@@ -19,7 +19,7 @@ export interface Preparation {
   readonly mayRaise: boolean;
 }
 
-const NOTHING: TeamSecrets = { appointment: null, invitations: {}, names: {} };
+const NOTHING: TeamSecrets = { appointment: null, invitations: {}, names: {}, anew: false };
 
 /** The device's own keys; for this page alone where the browser keeps nothing. */
 export async function ownDevice(): Promise<DeviceKeys> {

@@ -2,14 +2,15 @@
 
 import { atServer } from "../server";
 import type { Role } from "../types";
-import { random, toBase64url, type Bytes } from "./bytes";
-import type { Certificate } from "./credential";
+import { equal, random, toBase64url, type Bytes } from "./bytes";
+import { HOST_ROLES, readCertificate, type Certificate } from "./credential";
 import type { DeviceKeys } from "./device";
 import {
   appointmentSubject,
-  openEntry,
+  checkEntry,
+  openVouched,
   readContent,
-  recipientsOf,
+  sealable,
   sealEntry,
   seatSubject,
   VaultError,
@@ -17,6 +18,7 @@ import {
   type VaultEntry,
   type VaultSubject,
   type VaultTrust,
+  type Vouched,
 } from "./vault";
 
 export interface VaultSeat {
@@ -48,6 +50,9 @@ export interface TeamSecrets {
   readonly invitations: Readonly<Record<string, string>>;
   /** Whom the team has invited, by seat, as the device that made the invitation has sealed it. */
   readonly names: Readonly<Record<string, string>>;
+  /** Whether some of it was made just now in the place of what no valid device vouches for any more: links that were handed out
+   * before that do not fit. */
+  readonly anew: boolean;
 }
 
 /** The server did not hand out the vault or did not take what was sealed. */
@@ -57,7 +62,8 @@ export class VaultUnavailable extends Error {
 
 const AT_ONCE = 16;
 
-/** Opens what this device can open, makes what nobody has made, and seals everything to devices of the team that lack it. */
+/** Opens what this device can open, makes what nobody has made, and seals everything to devices of the team that lack it. A host's
+ * device lays in an entry of its own, so that the team's secrets do not end with the one device that made them. */
 export async function teamSecrets(appointment: string, own: TeamDevice, trust: VaultTrust): Promise<TeamSecrets> {
   const path = `/api/appointments/${encodeURIComponent(appointment)}/vault`;
   const vault = await request<Vault>(path, {});
@@ -65,55 +71,120 @@ export async function teamSecrets(appointment: string, own: TeamDevice, trust: V
     appointmentSubject(appointment),
     ...vault.seats.filter((one) => one.by_link).map((one) => seatSubject(appointment, one.seat, one.role)),
   ];
+  const certificates = vault.recipients.map((recipient) => recipient.certificate);
+  const to = await sealable(certificates, trust, Date.now());
   const found = new Map<string, string>();
   const names: Record<string, string> = {};
-  const sealed: VaultEntry[] = [];
+  const sealed: Record<"begun" | "anew" | "again", VaultEntry[]> = { begun: [], anew: [], again: [] };
   for (const subject of subjects) {
-    const entries = vault.entries.filter((entry) => subjectOf(entry) === subject.secret);
-    const content = (await opened(entries, subject, own, trust)) ?? begun(entries, vault, subject);
+    const there = vault.entries.filter((entry) => subjectOf(entry) === subject.secret);
+    const entries = await vouched(there, subject, certificates, trust);
+    const known = await opened(entries, own.device);
+    const content = known ?? begun(entries, vault, subject);
     if (!content) continue;
     const { secret, name } = readContent(content);
     found.set(subject.secret, toBase64url(secret));
     if (subject.seat !== null && name !== null) names[subject.seat] = name;
-    const lacking = vault.recipients.some(({ fingerprint }) => !entries.some((entry) => has(entry, fingerprint)));
-    if (!lacking) continue;
-    const to = vault.recipients.map((recipient) => recipient.certificate);
-    const entry = await sealedFor(subject, content, to, own, trust);
-    if (entry) sealed.push(entry);
+    if (!seals(own) || (await isSettled(entries, content, own.device, to))) continue;
+    const entry = await sealedFor(subject, content, certificates, own, trust);
+    if (entry) sealed[known ? "again" : there.length > 0 ? "anew" : "begun"].push(entry);
   }
-  for (let at = 0; at < sealed.length; at += AT_ONCE)
-    await request(path, {
-      method: "POST",
-      headers: { "Content-Type": "application/json", "X-Csrf-Token": vault.csrf },
-      body: JSON.stringify({ entries: sealed.slice(at, at + AT_ONCE) }),
-    });
+  const keep = async (entries: readonly VaultEntry[], anew: boolean): Promise<void> => {
+    for (let at = 0; at < entries.length; at += AT_ONCE)
+      await request(path, {
+        method: "POST",
+        headers: { "Content-Type": "application/json", "X-Csrf-Token": vault.csrf },
+        body: JSON.stringify({ entries: entries.slice(at, at + AT_ONCE), anew }),
+      });
+  };
+  // First of all what somebody else is to find before they make another one.
+  await keep(sealed.begun, false);
+  await keep(sealed.anew, true);
+  await keep(sealed.again, false).catch((error: unknown) => {
+    // What is only sealed once more is good as it was; the next colleague to come tries it, too.
+    if (!(error instanceof VaultUnavailable)) throw error;
+  });
   const seats = vault.seats.flatMap(({ seat }) => {
     const secret = found.get(`seat:${seat}`);
     return secret === undefined ? [] : [[seat, secret] as const];
   });
-  return { appointment: found.get("appointment") ?? null, invitations: Object.fromEntries(seats), names };
+  return {
+    appointment: found.get("appointment") ?? null,
+    invitations: Object.fromEntries(seats),
+    names,
+    anew: sealed.anew.length > 0,
+  };
+}
+
+/** The server takes entries from hosts alone. */
+const seals = ({ certificate }: TeamDevice): boolean => HOST_ROLES.has(readCertificate(certificate).role);
+
+/** The entries that a device vouches for which is valid today, in their order. A device that was certified again since vouches for
+ * what it signed before: the signature is its key's. */
+async function vouched(
+  entries: readonly VaultEntry[],
+  subject: VaultSubject,
+  certificates: readonly Certificate[],
+  trust: VaultTrust,
+): Promise<Vouched[]> {
+  const found: Vouched[] = [];
+  for (const entry of entries) {
+    for (const signer of [entry.signer, ...certificates.filter((one) => isRenewed(one, entry.signer))]) {
+      try {
+        found.push(await checkEntry({ ...entry, signer }, subject, trust, Date.now()));
+        break;
+      } catch (error) {
+        // Sealed by somebody who is no longer certified, or put there by the server.
+        if (!(error instanceof VaultError)) throw error;
+      }
+    }
+  }
+  return found;
+}
+
+function isRenewed(certificate: Certificate, old: Certificate): boolean {
+  try {
+    return certificate.body !== old.body && readCertificate(certificate).sign === readCertificate(old).sign;
+  } catch {
+    return false;
+  }
 }
 
 /** The oldest that opens: whoever made another one meanwhile comes over to it. */
-async function opened(
-  entries: readonly VaultEntry[],
-  subject: VaultSubject,
-  own: TeamDevice,
-  trust: VaultTrust,
-): Promise<Bytes | null> {
+async function opened(entries: readonly Vouched[], device: DeviceKeys): Promise<Bytes | null> {
   for (const entry of [...entries].reverse()) {
-    try {
-      return await openEntry(entry, subject, own.device, trust, Date.now());
-    } catch (error) {
-      // Sealed by somebody who is no longer certified, put there by the server, or not for this device.
-      if (!(error instanceof VaultError)) throw error;
-    }
+    const content = await contentOf(entry, device);
+    if (content) return content;
   }
   return null;
 }
 
-/** A fresh secret, where there is none yet that somebody else could hold; an invitation's with the name that its maker saw. */
-function begun(entries: readonly VaultEntry[], vault: Vault, { seat }: VaultSubject): Bytes | null {
+/** null where it was not sealed to this device. */
+async function contentOf(entry: Vouched, device: DeviceKeys): Promise<Bytes | null> {
+  try {
+    return await openVouched(entry, device);
+  } catch (error) {
+    if (!(error instanceof VaultError)) throw error;
+    return null;
+  }
+}
+
+/** Whether everybody of the team has it, and this device too has vouched for this very content. */
+async function isSettled(
+  entries: readonly Vouched[],
+  content: Bytes,
+  device: DeviceKeys,
+  to: readonly string[],
+): Promise<boolean> {
+  if (!to.every((one) => entries.some(({ sealed }) => sealed.some((each) => each.to === one)))) return false;
+  const mine = entries.find(({ signer }) => signer === device.fingerprint);
+  const vouchedFor = mine && (await contentOf(mine, device));
+  return vouchedFor != null && equal(vouchedFor, content);
+}
+
+/** A fresh secret, where there is none yet that somebody else could hold, or none that a valid device vouches for; an invitation's
+ * with the name that its maker saw. */
+function begun(entries: readonly Vouched[], vault: Vault, { seat }: VaultSubject): Bytes | null {
   if (entries.length > 0 || !vault.may_invite) return null;
   const name = vault.seats.find((one) => one.seat === seat)?.name;
   return name === undefined ? random(16) : withName(random(16), name);
@@ -139,14 +210,6 @@ function subjectOf(entry: VaultEntry): string | null {
     return (JSON.parse(entry.body) as { secret: string }).secret;
   } catch {
     return null;
-  }
-}
-
-function has(entry: VaultEntry, fingerprint: string): boolean {
-  try {
-    return recipientsOf(entry).includes(fingerprint);
-  } catch {
-    return false;
   }
 }
 

@@ -4,7 +4,7 @@ import { Aes128Gcm, CipherSuite, DhkemP256HkdfSha256, HkdfSha256 } from "@hpke/c
 
 import type { Role } from "../types";
 import { canon, fromBase64url, fromUtf8, parseObject, toBase64url, utf8, type Bytes } from "./bytes";
-import { checkCertificate, CredentialError, type Certificate, type Organisation } from "./credential";
+import { checkCertificate, CredentialError, HOST_ROLES, type Certificate, type Organisation } from "./credential";
 import type { DeviceKeys } from "./device";
 import { fingerprint, sign, verify } from "./signatures";
 
@@ -122,18 +122,30 @@ export async function sealEntry(
   return { body, signer: signer.certificate, signature };
 }
 
-/** What was sealed, when a certified device signed this very subject and sealed it to this device; throws a VaultError. */
-export async function openEntry(
+/** An entry that a host's certified device has signed about the subject that was asked for. */
+export interface Vouched {
+  /** Fingerprint of the device that signed. */
+  readonly signer: string;
+  readonly subject: VaultSubject;
+  readonly sealed: readonly Sealed[];
+}
+
+/** Throws a VaultError unless a host's device, certified at `now`, signed this very subject. */
+export async function checkEntry(
   entry: VaultEntry,
   subject: VaultSubject,
-  device: DeviceKeys,
   trust: VaultTrust,
   now: number,
-): Promise<Bytes> {
+): Promise<Vouched> {
   const { sealed, ...about } = readBody(entry.body);
-  await checkSigner(entry, trust, now);
+  const signer = await checkSigner(entry, trust, now);
   // Signed for another seat or another call is as bad as not signed at all.
   if (canon({ ...about }) !== canon({ ...subject })) throw new VaultError("wrong_subject");
+  return { signer, subject, sealed };
+}
+
+/** What was sealed to this device; throws a VaultError. */
+export async function openVouched({ subject, sealed }: Vouched, device: DeviceKeys): Promise<Bytes> {
   const mine = sealed.find((one) => one.to === device.fingerprint);
   if (!mine) throw new VaultError("not_for_me");
   let secret: Bytes;
@@ -151,20 +163,37 @@ export async function openEntry(
   return secret;
 }
 
+/** What was sealed, when a certified device signed this very subject and sealed it to this device; throws a VaultError. */
+export async function openEntry(
+  entry: VaultEntry,
+  subject: VaultSubject,
+  device: DeviceKeys,
+  trust: VaultTrust,
+  now: number,
+): Promise<Bytes> {
+  return openVouched(await checkEntry(entry, subject, trust, now), device);
+}
+
+/** Fingerprints of the devices to which secrets can be sealed at `now`. */
+export async function sealable(recipients: readonly Certificate[], trust: VaultTrust, now: number): Promise<string[]> {
+  const found = await Promise.all(recipients.map((certificate) => recipient(certificate, trust, now)));
+  return found.flatMap((one) => (one ? [one.device] : []));
+}
+
 const hasLength = ({ length }: Bytes): boolean => length === SECRET || length === NAMED;
 
-/** Fingerprints of the devices that can open the entry; throws a VaultError("malformed"). */
-export const recipientsOf = (entry: VaultEntry): string[] => readBody(entry.body).sealed.map((one) => one.to);
-
-async function checkSigner(entry: VaultEntry, trust: VaultTrust, now: number): Promise<void> {
+async function checkSigner(entry: VaultEntry, trust: VaultTrust, now: number): Promise<string> {
   let key: string;
   try {
-    key = (await checkCertificate(entry.signer, trust.organisation, trust.revoked, now)).sign;
+    const { sign: signKey, role } = await checkCertificate(entry.signer, trust.organisation, trust.revoked, now);
+    if (!HOST_ROLES.has(role)) throw new VaultError("bad_signer");
+    key = signKey;
   } catch (error) {
     if (error instanceof CredentialError) throw new VaultError("bad_signer");
     throw error;
   }
   if (!(await verify(key, LABEL, utf8(entry.body), entry.signature))) throw new VaultError("bad_signature");
+  return fingerprint(key);
 }
 
 interface Recipient {
@@ -182,7 +211,7 @@ async function recipient(certificate: Certificate, trust: VaultTrust, now: numbe
   }
 }
 
-interface Sealed {
+export interface Sealed {
   /** Fingerprint of the recipient's device. */
   readonly to: string;
   readonly enc: string;
