@@ -62,9 +62,7 @@ class Team:
         }
         return self.devices[role].entry(**(given | changes))
 
-    async def send(
-        self, *entries: dict[str, Any], by: Role = Role.CASE_MANAGER, anew: bool = False
-    ) -> tuple[int, str]:
+    async def send(self, *entries: dict[str, Any], by: Role = Role.CASE_MANAGER, anew: bool = False) -> tuple[int, str]:
         return await code(self.people[by], self.path, {"entries": list(entries), "anew": anew})
 
     async def seen(self, by: Role = Role.CASE_MANAGER) -> dict[str, Any]:
