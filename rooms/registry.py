@@ -22,6 +22,8 @@ class Live:
 
     room: Room
     placement: Placement
+    read_at: datetime
+    """When its plan was read last."""
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     overdue: deque[Change] = field(default_factory=deque)
     """What has happened already and could not be written yet, oldest first."""

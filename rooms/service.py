@@ -17,7 +17,7 @@ from consent.policy import Action, Role
 from consent.spool import Spool
 from media.control import ConsumerHeld, MediaEvent, ProducerClosed, TransportClosed, WorkerLost
 from media.pool import MediaPool
-from rooms import consents, journal, outside, refusals, spooled, tables
+from rooms import consents, journal, outside, refusals, review, spooled, tables
 from rooms.effects import Detach, Effect, Json, RoomError, about
 from rooms.following import Following, obey
 from rooms.network import carried, together
@@ -31,8 +31,8 @@ from rooms.withdrawal import RETRY_S, UNWRITABLE, Ending, Keep, Recording, withd
 
 __all__ = ["MeetingPlan", "Outlet", "PlanStatus", "PlannedSeat", "Rooms", "Summary"]
 
-Loader = Callable[[AsyncSession, str], Awaitable[MeetingPlan | None]]
-"""(session, appointment id) -> its plan."""
+Loader = Callable[[AsyncSession, str, datetime], Awaitable[MeetingPlan | None]]
+"""(session, appointment id, now) -> its plan, as it stands at this moment."""
 Clock = Callable[[], datetime]
 Step = Callable[[Room, datetime], list[Effect]]
 
@@ -280,8 +280,9 @@ class Rooms:
         return await withdraw(endings, record, keep, self._spawn)
 
     async def _read_plan(self, live: Live) -> None:
+        live.read_at = self.clock()
         async with self._database.read() as session:
-            plan = await self._load(session, live.room.plan.appointment_id)
+            plan = await self._load(session, live.room.plan.appointment_id, live.read_at)
         if plan is not None and plan != live.room.plan:
             now = self.clock()
             await self._happened(live, lambda room: outside.change_plan(room, plan, now))
@@ -299,6 +300,16 @@ class Rooms:
             now = self.clock()
             if due is not None and now >= due:
                 await self._happened(live, partial(outside.tick, now=now))
+            look = review.due(live.room, live.read_at)
+            if look is not None and now >= look:
+                live.read_at = now  # also where it cannot be read: then again in a minute
+                self._spawn(self._review(live))
+
+    async def _review(self, live: Live) -> None:
+        try:
+            await self._read_plan(live)
+        except UNWRITABLE:
+            log.warning("whether a meeting may go on could not be read; it is tried again")
 
     async def refused(self, conn: str, action: Action) -> None:
         """The policy has said no to this connection's person elsewhere: recorded as the room's own refusals are."""
@@ -327,11 +338,12 @@ class Rooms:
         raise RoomError("not_invited")
 
     async def _open(self, session: AsyncSession, appointment_id: str) -> Live | None:
-        plan = await self._load(session, appointment_id)
+        now = self.clock()
+        plan = await self._load(session, appointment_id, now)
         if plan is None:
             return None
         room = await tables.load(session, plan)
-        live = Live(room, Placement(self._pool, appointment_id))
+        live = Live(room, Placement(self._pool, appointment_id), now)
         self._registry.add(live)
         return live
 
@@ -406,7 +418,12 @@ class Rooms:
             self._wake.clear()
             await self.tick()
             now = self.clock()
-            dues = [due for live in self._registry if (due := outside.next_tick(live.room)) is not None]
+            times = [
+                at
+                for live in self._registry
+                for at in (outside.next_tick(live.room), review.due(live.room, live.read_at))
+            ]
+            dues = [at for at in times if at is not None]
             wait = min([LONGEST_SLEEP, *(max(due - now, timedelta()) for due in dues)])
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(wait.total_seconds()):

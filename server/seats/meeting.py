@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -17,13 +17,13 @@ from server.consents import service as consents
 NO = frozenset({Reason.REFUSED, Reason.WITHDRAWN})
 
 
-async def load(session: AsyncSession, appointment_id: str) -> MeetingPlan | None:
-    """The plan of the meeting as it stands now; None for what is not there."""
+async def load(session: AsyncSession, appointment_id: str, now: datetime) -> MeetingPlan | None:
+    """The plan of the meeting as it stands at this moment; None for what is not there."""
     plan = await appointments.load_meeting(session, appointment_id)
     if plan is None:
         return None
     key = await keys.open_case(session, keys.SYSTEM, plan.case_id, Purpose.SYSTEM)
-    found = await consents.standing(session, key, appointment_id, datetime.now(UTC))
+    found = await consents.standing(session, key, appointment_id, now)
     seats = (
         replace(seat, consent=consent_of(found[seat.seat_id])) if seat.seat_id in found else seat for seat in plan.seats
     )

@@ -14,7 +14,7 @@ from aiohttp import ClientSession, web
 from aiohttp.test_utils import TestServer
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from consent.database import Database
+from consent.database import Database, DatabaseBusy
 from consent.events import Tag
 from consent.ledger import Entry
 from consent.spool import Spool
@@ -174,6 +174,12 @@ class House:
     ended: list[tuple[str, datetime]] = field(default_factory=list)
     origins: frozenset[str] = frozenset()
     spool: Spool | None = None
+    loads: int = 0
+    """How often a plan was read."""
+    away: bool = False
+    """Whether the database of the plans is away."""
+    in_vain: asyncio.Event = field(default_factory=asyncio.Event)
+    """A plan was asked for while it was."""
 
     async def start(self) -> None:
         """Make the tables where they are missing, and serve."""
@@ -237,7 +243,11 @@ class House:
         """What the ledger says, about one seat or at all."""
         return [Tag(each.tag) for each in await self.record() if seat is None or each.details.get("seat") == seat]
 
-    async def _load(self, _session: AsyncSession, appointment_id: str) -> MeetingPlan | None:
+    async def _load(self, _session: AsyncSession, appointment_id: str, _now: datetime) -> MeetingPlan | None:
+        self.loads += 1
+        if self.away:
+            self.in_vain.set()
+            raise DatabaseBusy
         return self.plans.get(appointment_id)
 
     async def _ended(self, _session: AsyncSession, appointment_id: str, at: datetime) -> None:

@@ -17,7 +17,7 @@ from media.pool import MediaPool
 from rooms import withdrawal
 from rooms.plan import Gate, SeatConsent
 from rooms.withdrawal import Recording
-from tests.flows.meeting import MEDIA, House, Person
+from tests.flows.meeting import MEDIA, PATIENCE_S, House, Person
 from tests.flows.test_rooms_media import publish, together
 from tests.unit.rooms.people import AGREED, CLIENT, GUEST, INTERPRETER, MANAGER, PSYCHOLOGIST, plan
 
@@ -89,6 +89,55 @@ async def test_what_a_client_agrees_to_is_read_anew_when_they_come(house: House)
     says(house, SeatConsent())  # nobody has told the room
     client = await house.connect(CLIENT)
     assert await client.code("room.enter", device=CLIENT * 2, **ENTERING) == "consent_missing"
+
+
+async def test_what_a_meeting_stands_on_ends_by_the_clock_while_it_goes_on(house: House) -> None:
+    manager, client = await together(house)
+    producer = await publish(client, 1)
+    await manager.until(lambda: [each["id"] for each in manager.state["producers"]] == [producer])
+    says(house, SeatConsent(Gate.REFUSE))  # a document or a decision has ended, and nobody is there to say so
+    loads = house.loads
+    house.clock.forward(seconds=44)
+    await house.rooms.tick()
+    assert house.loads == loads, "not at each tick"
+    house.clock.forward(seconds=16)
+    await house.rooms.tick()
+    await house.rooms.tick()
+    assert await client.until_closed() == "other_way"
+    await manager.until_other(CLIENT, phase="left")
+    assert manager.state["producers"] == []
+    assert house.loads == loads + 1, "once for all ticks"
+    assert [each.details["reason"] for each in await house.record() if each.tag is Tag.LEFT] == ["other_way"]
+    house.clock.forward(minutes=2)
+    await house.rooms.tick()
+    assert house.loads == loads + 1, "there is nobody left whom it concerns"
+
+
+async def test_whoever_waits_while_it_ends_is_not_let_in(house: House) -> None:
+    manager, client = await house.come(MANAGER), await house.come(CLIENT)
+    await manager.until_other(CLIENT, phase="waiting")
+    says(house, SeatConsent(Gate.REFUSE))
+    house.clock.forward(minutes=1)
+    await house.rooms.tick()
+    assert await client.until_closed() == "other_way"
+    assert await manager.code("host.admit", seat=CLIENT) == "not_waiting"
+
+
+async def test_a_plan_that_cannot_be_read_is_read_a_minute_later(house: House) -> None:
+    _, client = await together(house)
+    says(house, SeatConsent(Gate.REFUSE))
+    loads, house.away = house.loads, True
+    house.clock.forward(minutes=1)
+    await house.rooms.tick()
+    async with asyncio.timeout(PATIENCE_S):
+        await house.in_vain.wait()
+    assert client.closed is None
+    house.away = False
+    await house.rooms.tick()
+    assert house.loads == loads + 1, "not at once"
+    house.clock.forward(minutes=1)
+    await house.rooms.tick()
+    assert await client.until_closed() == "other_way"
 
 
 async def test_taking_it_back_ends_the_clients_media_at_once_and_nothing_is_given_until_they_agree_again(

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from aiohttp import web
 
 from consent import keys
 from consent.database import Database
@@ -16,11 +17,14 @@ from consent.keys import Purpose
 from consent.ledger import Entry
 from consent.policy import Role
 from server.appointments import links, seats
-from server.consents import representation
+from server.consents import representation, suitability
 from server.consents.tables import RepresentationRow
+from server.http.context import ROOMS
+from server.settings import Settings
 from tests.flows.test_seat_consent import desk, post, refused, yes
 from tests.flows.test_signaling_seats import Desk
 from tests.support import casework
+from tests.support.socket_person import SocketPerson
 
 __all__ = ["desk"]  # a fixture
 
@@ -93,6 +97,39 @@ async def test_it_needs_the_guardians_word_beside_the_persons_own(family: Family
     assert asked["explain"] is None
     assert (await family.answer(family.guardian))["state"] == "allow"
     assert (await family.asked(family.client))["consent"]["state"] == "allow"
+
+
+@pytest.mark.parametrize("ends", ["document", "decision"])
+async def test_a_document_or_a_decision_that_ends_while_somebody_is_there_sends_them_away(
+    family: Family,
+    database: Database,
+    app: web.Application,
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+    ends: str,
+) -> None:
+    await family.answer(family.client)
+    await family.answer(family.guardian)
+    now = datetime.now(UTC)
+    over = now + timedelta(minutes=10)
+    async with database.write() as session:
+        if ends == "document":
+            (await session.get_one(RepresentationRow, family.paper)).valid_until = over
+        else:
+            decision = suitability.NewDecision(suitable=True, reason="Safe.", expires_at=over, review_at=over)
+            await suitability.decide(session, family.desk.manager, family.case_id, decision, now)
+    there = await SocketPerson.come(f"{settings.base_url}/call#i={family.client}")
+    await there.until(lambda state: state["you"]["consent"] == "allow")
+    rooms = app[ROOMS]
+    for later, closed in ((over - timedelta(seconds=1), False), (over + timedelta(minutes=1), True)):
+        monkeypatch.setattr(rooms, "clock", lambda at=later: at)
+        await rooms.tick()
+        if closed:
+            await there.until(lambda _: there.heard[-1][0] == "seat.closed")
+            assert there.heard[-1][1]["code"] == "other_way"
+    await there.leave()
+    seat = await family.asked(family.client)
+    assert seat["appointment"]["status"] == "open", "by this test's own clock it has not ended"
 
 
 async def test_the_persons_own_no_wins_over_the_guardians_yes(family: Family) -> None:
