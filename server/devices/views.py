@@ -16,7 +16,7 @@ from server.cases.views import done
 from server.devices import service
 from server.devices.service import Known, State
 from server.devices.tables import Device
-from server.devices.words import DONE, STATES, grouped
+from server.devices.words import DONE, STATES, code_of
 from server.http import csrf
 from server.http.context import SignedIn, database, rooms
 from server.http.errors import NotFound
@@ -126,7 +126,7 @@ def _row(known: Known) -> dict[str, object]:
         "person": known.account,
         "label": label,
         "tone": tone,
-        "code": grouped(known.device.fingerprint),
+        "code": code_of(known.device.sign_key, known.device.seal_key),
         "may_certify": known.state in {State.ASKED, State.EXPIRED},
         "may_revoke": known.device.revoked_at is None,
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from server.devices.service import Code, DeviceError, State
+from server.devices.signatures import canon, fingerprint, to_base64url
 from server.http.errors import Problem
 from server.i18n import N_
 
@@ -49,6 +50,10 @@ def problem(error: DeviceError) -> Problem:
     return Problem(error.code, text, status=status)
 
 
-def grouped(fingerprint: str) -> str:
-    """The beginning of a fingerprint, in fours, for two people to compare: 96 bits are beyond anybody's search."""
-    return " ".join(fingerprint[at : at + 4] for at in range(0, 16, 4))
+def code_of(sign_key: str, seal_key: str) -> str:
+    """What two people compare before a device is certified: of both its keys, in fours; 96 bits are beyond any search.
+
+    Of the sealing key too: whoever could put another one beside a true signing key would be sent the team's secrets.
+    """
+    said = fingerprint(to_base64url(canon({"seal": seal_key, "sign": sign_key}).encode()))
+    return " ".join(said[at : at + 4] for at in range(0, 16, 4))

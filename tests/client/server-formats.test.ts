@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 
+import browserMade from "../data/encryption/browser-made.json";
 import made from "../data/encryption/server-made.json";
 import { demoKeys } from "../../web/client/demo-keys";
 import { canon, toBase64url, utf8 } from "../../web/client/e2ee/bytes";
@@ -12,6 +13,7 @@ import { parseFragment } from "../../web/client/e2ee/fragment";
 import { exportSpki, fingerprint, sign, verify } from "../../web/client/e2ee/signatures";
 import { openEntry, seatSubject } from "../../web/client/e2ee/vault";
 import { KeyFileError, openKeyFile } from "../../web/client/org-key";
+import { deviceCode } from "../../web/client/staff-device";
 
 const NOW = Date.parse("2026-06-01T00:00:00Z");
 const organisation = { key: made.organisation, pinned: true };
@@ -88,5 +90,15 @@ describe("a statement that a browser signs", () => {
     const statement = canon({ sign: "S", account: "їжак", seal: "E" });
     assert.equal(statement, '{"account":"їжак","seal":"E","sign":"S"}');
     assert.ok(await verify(await exportSpki(key.publicKey), "poruch device", utf8(statement), await sign(key.privateKey, "poruch device", utf8(statement))));
+  });
+});
+
+describe("the code that two people compare before a device is certified", () => {
+  it("is of both keys, and the same in the browser and on the server", async () => {
+    const { sign: signKey, seal } = browserMade.asking;
+    const code = "GbG3 vPhL HfT7 fR2J";
+    assert.equal(await deviceCode(signKey, seal), code);
+    assert.notEqual(await deviceCode(signKey, made.organisation), code);
+    assert.notEqual(await deviceCode(made.organisation, seal), code);
   });
 });

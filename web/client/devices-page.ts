@@ -6,7 +6,7 @@ import { forgetDevice, openDevice, type DeviceKeys } from "./e2ee/device";
 import { TrustUnavailable } from "./e2ee/organisation";
 import { fingerprint } from "./e2ee/signatures";
 import { KeyFileError, openKeyFile, type OrganisationKey } from "./org-key";
-import { grouped, ownDevices, postJson, registerDevice, ServerRefusal, type OwnDevice } from "./staff-device";
+import { deviceCode, ownDevices, postJson, registerDevice, ServerRefusal, type OwnDevice } from "./staff-device";
 
 /** `words` are the page's own sentences, in the reader's language. */
 type Words = DOMStringMap;
@@ -66,7 +66,7 @@ async function certify(organisation: OrganisationKey, button: HTMLButtonElement,
   const fits =
     canon({ ...body }) === proposed &&
     body.organisation === (await fingerprint(organisation.public)) &&
-    grouped(await fingerprint(body.sign)) === shown;
+    (await deviceCode(body.sign, body.seal)) === shown;
   if (!fits) throw new ServerRefusal("certificate_other_device", words["fault"] ?? "");
   const certificate = await issueCertificate(organisation.key, body);
   await postJson(`/api/devices/${button.dataset["certify"] ?? ""}/certificate`, certificate, words["csrf"] ?? "");
@@ -87,7 +87,7 @@ async function startOwn(place: HTMLElement): Promise<void> {
     said.textContent = words["failed"] ?? "";
     return;
   }
-  code.textContent = grouped(device.fingerprint);
+  code.textContent = await deviceCode(device.signKey, device.sealKey);
 
   const register = async (): Promise<void> => {
     try {

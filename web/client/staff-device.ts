@@ -1,6 +1,6 @@
 /** This browser as one of its owner's devices at the server: asking to be certified, and fetching the certificate. */
 
-import { canon, utf8 } from "./e2ee/bytes";
+import { canon, sha256, toBase64url, utf8 } from "./e2ee/bytes";
 import { checkIssuer, CredentialError, type Certificate, type Organisation } from "./e2ee/credential";
 import { keepCertificate, keptCertificate, signWith, type DeviceKeys } from "./e2ee/device";
 import { ownOrganisation, serverTrust } from "./e2ee/organisation";
@@ -75,5 +75,9 @@ async function request<T>(path: string, options: RequestInit): Promise<T> {
   return answer as T;
 }
 
-/** The beginning of a fingerprint in fours, for two people to compare; the server shows the same. */
-export const grouped = (fingerprint: string): string => (fingerprint.slice(0, 16).match(/.{4}/g) ?? []).join(" ");
+/** What two people compare before a device is certified: of both its keys, in fours; the server shows the same. Of the sealing key
+ * too: whoever could put another one beside a true signing key would be sent the team's secrets. */
+export async function deviceCode(sign: string, seal: string): Promise<string> {
+  const said = toBase64url(await sha256(utf8(canon({ seal, sign }))));
+  return (said.slice(0, 16).match(/.{4}/g) ?? []).join(" ");
+}

@@ -14,12 +14,15 @@ from server.demo_keys import DemoKeys
 from server.devices import certificates, service
 from server.devices.certificates import Certificate
 from server.devices.signatures import spki, verify
+from server.devices.words import code_of
 from server.secrets import Secrets
 from server.vault import entries
 from server.vault.entries import Entry
 
 DATA = Path(__file__).parents[2] / "data" / "encryption"
 SERVER, BROWSER = (json.loads((DATA / f"{name}-made.json").read_text()) for name in ("server", "browser"))
+CODE = "GbG3 vPhL HfT7 fR2J"
+"""The same as in tests/client."""
 KEYS = DemoKeys(Secrets(bytes(range(32))))
 
 
@@ -38,6 +41,13 @@ def test_certificate_and_entry_hold(made: dict[str, Any]) -> None:
     entry = Entry.model_validate(made["entry"])
     assert entries.read(entry).recipients == {body.device}
     entries.check_signature(entry, body.sign)
+
+
+def test_the_code_that_two_people_compare_is_of_both_keys() -> None:
+    sign, seal = (BROWSER["asking"][key] for key in ("sign", "seal"))
+    assert code_of(sign, seal) == CODE
+    assert code_of(sign, SERVER["organisation"]) != CODE
+    assert code_of(SERVER["organisation"], seal) != CODE
 
 
 def test_a_browser_shows_that_its_keys_are_its_own() -> None:
