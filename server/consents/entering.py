@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from aiohttp import web
@@ -30,6 +31,10 @@ from server.i18n import N_, translator
 REFUSED = {
     "no_notice": N_("There is no text for this in this language yet. Choose another language."),
     "about_missing": N_("Write the name of the person, the service or the channel that it is about."),
+    "nobody_called_so": N_(
+        "Nobody of this name is in the team, or invited to a coming appointment, as what you chose above. "
+        "Write the name exactly as it stands there."
+    ),
     "nothing_given": N_("There is nothing to take back: the person has not agreed to this."),
 }
 
@@ -87,8 +92,8 @@ async def _take_back_what_it_names(
 ) -> web.Response:
     async with database(request).read() as session:
         key = await keys.open_case(session, keys.SYSTEM, case.id, keys.Purpose.SYSTEM)
-        row = await entry.to_take_back(session, key, client.id, fields)
-    return await _take_back(request, case, row, method=fields.method, witness=fields.witness, now=now)
+        rows = await entry.to_take_back(session, key, client.id, fields, now)
+    return await _take_back(request, case, rows, method=fields.method, witness=fields.witness, now=now)
 
 
 async def withdraw(request: web.Request) -> web.Response:
@@ -101,17 +106,20 @@ async def withdraw(request: web.Request) -> web.Response:
     if method not in entry.ENTERED:
         raise Problem("method_unknown", N_("Choose how the person answered."), status=422)
     witness = form.value("witness").strip()[:NAME_LENGTH] or account(request).name
-    return await _take_back(request, case, row, method=method, witness=witness, now=now)
+    return await _take_back(request, case, [row], method=method, witness=witness, now=now)
 
 
 async def _take_back(
-    request: web.Request, case: Case, row: ConsentRow, *, method: str, witness: str, now: datetime
+    request: web.Request, case: Case, rows: Sequence[ConsentRow], *, method: str, witness: str, now: datetime
 ) -> web.Response:
     """Media ends first; then it is written, or kept until the database takes it, which the page says."""
-    async with database(request).read() as session:
-        seats = await ending.seats_of(session, row)
-    item = spooled.item(row, account(request).id, method, witness, now)
-    if await withdrawals.in_case(request, case.id, seats, spooled.KIND, item):
+    written = []
+    for row in rows:
+        async with database(request).read() as session:
+            seats = await ending.seats_of(session, row)
+        item = spooled.item(row, account(request).id, method, witness, now)
+        written.append(await withdrawals.in_case(request, case.id, seats, spooled.KIND, item))
+    if all(written):
         raise web.HTTPSeeOther(f"/cases/{case.id}/consents?done=withdrawn")
     return render(request, "consents/kept.html", status=202, nav="cases", case_id=case.id)
 

@@ -6,21 +6,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import cast
 
-from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from consent.events import Tag
 from consent.gate import PERSON, Answer
 from consent.keys import CaseKey
 from consent.ledger import account_actor, append
-from consent.needs import FOR_ROLE, About
+from consent.needs import About
 from consent.notices import ABOUT_SOMEBODY, Purpose, current
-from consent.policy import Role
 from consent.records import ENTERED, Method
-from server.accounts.tables import Account
 from server.cases.service import Doer
-from server.cases.tables import TeamMember
-from server.consents import other_ways, texts
+from server.consents import naming, other_ways, texts
 from server.consents.service import VALID_FOR
 from server.consents.tables import ConsentRow
 from server.consents.writing import Said, last_row, stoppable_row, take_back, write
@@ -50,54 +46,60 @@ class Entry:
     """The day on which the person said it; it holds from when it is written down."""
 
 
-async def enter(
-    session: AsyncSession, key: CaseKey, doer: Doer, *, client_id: str, said: Entry, now: datetime
-) -> ConsentRow:
+async def enter(session: AsyncSession, key: CaseKey, doer: Doer, *, client_id: str, said: Entry, now: datetime) -> None:
     """Write down an answer that was given elsewhere; it holds from now, under the text that is current.
 
-    Raises EntryError. The person is asked to confirm it later; until then the record says that it was entered.
+    Raises EntryError, and then nothing is written. The person is asked to confirm it later; until then the record says
+    that it was entered.
     """
     if said.answer is Answer.WITHDRAWN:
-        row = await to_take_back(session, key, client_id, said)
-        return await withdraw(session, key, doer.id, row, method=said.method, witness=said.witness, now=now)
-    about = await _about(session, key, said)
+        given = await to_take_back(session, key, client_id, said, now)
+        for row in given:
+            await withdraw(session, key, doer.id, row, method=said.method, witness=said.witness, now=now)
+        return
+    people = await _about(session, key, client_id, said, now)
     notice = current(await texts.published(session), said.purpose, now)
     text = notice.texts.get(said.language) if notice else None
     if notice is None or text is None:
         raise EntryError("notice_language", "no_notice")
-    row = await write(
-        session,
-        key,
-        Said(
-            client_id=client_id,
-            purpose=said.purpose,
-            about=about,
-            answer=said.answer,
-            version=notice.version,
-            text=text,
-            notice_hash=notice.hash_of(said.language),
-            until=now + VALID_FOR if said.answer is Answer.GIVEN else None,
-            by=PERSON,
-            method=said.method,
-            tapped_by="worker",
-            actor=account_actor(doer.id),
-            entered_by=doer.id,
-            witness=f"{said.witness}, {said.said_at.date().isoformat()}",
-        ),
-        now,
-    )
+    for about in people:
+        await write(
+            session,
+            key,
+            Said(
+                client_id=client_id,
+                purpose=said.purpose,
+                about=about,
+                answer=said.answer,
+                version=notice.version,
+                text=text,
+                notice_hash=notice.hash_of(said.language),
+                until=now + VALID_FOR if said.answer is Answer.GIVEN else None,
+                by=PERSON,
+                method=said.method,
+                tapped_by="worker",
+                actor=account_actor(doer.id),
+                entered_by=doer.id,
+                witness=f"{said.witness}, {said.said_at.date().isoformat()}",
+            ),
+            now,
+        )
     if said.purpose is Purpose.VIDEO and said.answer is Answer.REFUSED:
         await other_ways.open_for(session, key, client_id, "refused", now)
-    return row
 
 
-async def to_take_back(session: AsyncSession, key: CaseKey, client_id: str, said: Entry) -> ConsentRow:
-    """The decision that is taken back with these words. Raises EntryError when nothing was agreed to."""
-    about = await _about(session, key, said)
-    row = await stoppable_row(session, client_id, said.purpose, about.key if about else None)
-    if row is None or row.answer == Answer.REFUSED.value:
+async def to_take_back(
+    session: AsyncSession, key: CaseKey, client_id: str, said: Entry, now: datetime
+) -> list[ConsentRow]:
+    """The decisions that are taken back with these words. Raises EntryError when nothing was agreed to."""
+    found = [
+        await stoppable_row(session, client_id, said.purpose, about.key if about else None)
+        for about in await _about(session, key, client_id, said, now)
+    ]
+    rows = [row for row in found if row is not None and row.answer != Answer.REFUSED.value]
+    if not rows:
         raise EntryError("answer", "nothing_given")
-    return row
+    return rows
 
 
 async def withdraw(
@@ -145,21 +147,25 @@ def confirm(session: AsyncSession, key: CaseKey, row: ConsentRow, now: datetime,
     )
 
 
-async def _about(session: AsyncSession, key: CaseKey, said: Entry) -> About | None:
-    """Whom it is about: a member of the team by name, so that it holds in meetings, or a name or channel as written."""
+async def _about(session: AsyncSession, key: CaseKey, client_id: str, said: Entry, now: datetime) -> list[About | None]:
+    """Whom it is about, as the gate knows them. Raises EntryError when nobody is called so.
+
+    An agreement is to one person: to the first of this name. A "no" is to everybody of this name, as long as nobody can
+    tell which of them was meant, also to whoever was answered about before.
+    """
     if said.purpose not in ABOUT_SOMEBODY:
-        return None
+        return [None]
     if not said.about:
         raise EntryError("about", "about_missing")
-    roles = [role for role, purpose in FOR_ROLE.items() if purpose is said.purpose]
-    found = await session.execute(
-        select(Account.id, Account.role)
-        .join(TeamMember, TeamMember.account_id == Account.id)
-        .where(TeamMember.case_id == key.case_id, TeamMember.until.is_(None), Account.name == said.about)
-    )
-    for account_id, role in found:
-        if Role(role) in roles or said.purpose is Purpose.JOINING:
-            return About(f"account:{account_id}", None, said.about, role)
-    kind = "channel" if said.purpose is Purpose.CONTACT else "named"
-    role = roles[0].value if roles else said.purpose.value
-    return About(f"{kind}:{key.data.pseudonym(kind, said.about.strip().casefold())[:16]}", None, said.about, role)
+    if said.purpose is Purpose.CONTACT:
+        return [naming.channel(key, said.about)]
+    found: list[About | None] = [*await naming.people(session, key, said.purpose, said.about, now)]
+    if said.answer is Answer.GIVEN:
+        found = found[:1]
+    else:
+        known = {each.key for each in found if each is not None}
+        before = await naming.answered(session, key, client_id, said.purpose, said.about)
+        found += [each for each in before if each.key not in known]
+    if not found:
+        raise EntryError("about", "nobody_called_so")
+    return found

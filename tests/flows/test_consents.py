@@ -245,6 +245,7 @@ async def test_staff_write_down_what_was_said_elsewhere_and_the_person_confirms_
         ({"told": ""}, "Say that the whole text was read"),
         ({"said": day(3)}, "not in the future"),
         ({"purpose": "interpreter"}, "Write the name of the person"),
+        ({"purpose": "sharing", "about": "Job centre", "answer": "refused"}, "Nobody of this name is in the team"),
         ({"notice_language": "tlh"}, "Choose the language"),
         ({"answer": "withdrawn"}, "There is nothing to take back"),
     ],
