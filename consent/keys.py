@@ -70,6 +70,7 @@ class Purpose(StrEnum):
     SUPERVISE = "supervise"
     BREAK_GLASS = "break_glass"
     INSPECT = "inspect"
+    FEEDBACK = "feedback"  # what a reviewer wrote to the worker
     PERSON = "person"  # the client's own page
     SYSTEM = "system"  # the server itself: a meeting that is held, a reminder that is due
 
@@ -85,6 +86,7 @@ NEEDS: dict[Purpose, Action | None] = {
     Purpose.SUPERVISE: Action.READ_RECORD,
     Purpose.BREAK_GLASS: None,  # allowed by what ``Belongs`` knows of a running permission, not by role
     Purpose.INSPECT: None,
+    Purpose.FEEDBACK: None,
     Purpose.PERSON: None,
     Purpose.SYSTEM: None,
 }

@@ -12,7 +12,7 @@ from server.appointments.tables import Appointment, Seat
 from server.cases.service import team_role
 from server.person.tables import PersonPage
 from server.settings import Settings
-from server.supervision import grants
+from server.supervision import grants, samples
 
 
 def open_database(settings: Settings) -> Database:
@@ -35,6 +35,8 @@ async def belongs(session: AsyncSession, reader: Reader, case_id: str, purpose: 
                 return True
             if purpose in grants.PURPOSES.values():
                 return await grants.opens(session, name, case_id, purpose)
+            if purpose is Purpose.FEEDBACK:
+                return await samples.has_feedback(session, name, case_id)
             invited_for = purpose in {Purpose.MEET, Purpose.LISTED}
             return invited_for and await _invited(session, case_id, Seat.account_id == name)
         case "client":

@@ -19,6 +19,7 @@ WHY: Mapping[str, str] = {
     Purpose.SUPERVISE.value: N_("checked the work of your team"),
     Purpose.BREAK_GLASS.value: N_("opened your case in an emergency"),
     Purpose.INSPECT.value: N_("inspected the service"),
+    Purpose.FEEDBACK.value: N_("read what a reviewer wrote about their work with you"),
 }
 
 REFUSED: Mapping[Code, tuple[int, str]] = {

@@ -71,6 +71,7 @@ READ_FOR: Mapping[str, str] = {
     "supervise": N_("read it as supervisor"),
     "break_glass": N_("read it in an emergency"),
     "inspect": N_("read it as inspector"),
+    "feedback": N_("read what a reviewer wrote about their work"),
     "person": N_("opened their own page"),
     "taken": N_("took a copy"),
 }

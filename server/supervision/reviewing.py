@@ -13,6 +13,7 @@ from consent import keys
 from consent.database import DatabaseBusy
 from consent.keys import Purpose
 from consent.policy import Action, allows
+from server.cases.service import reader_of
 from server.cases.tables import Case
 from server.evidence.job import LEDGER_JOB
 from server.http.context import SignedIn, database
@@ -163,8 +164,9 @@ async def show_feedback(request: web.Request) -> web.Response:
         raise Forbidden(Action.READ_FEEDBACK)
     async with database(request).write() as session:
         found = await samples.feedback_to(session, signed_in.id)
-        # Written to this person, about their own work: the server hands it on, also when they have left the team.
-        await keys.open_cases(session, keys.SYSTEM, {sample.case_id for sample in found}, Purpose.SYSTEM)
+        # Written to this person, about their own work: they read it also when they have left the team.
+        of = {sample.case_id for sample in found}
+        await keys.open_cases(session, reader_of(signed_in), of, Purpose.FEEDBACK, now=now)
         fresh = {sample.id for sample in found if sample.read_at is None}
         names = await names_of(session, {sample.reviewer_id for sample in found if sample.reviewer_id})
         for sample in found:

@@ -294,6 +294,12 @@ async def feedback_to(session: AsyncSession, account_id: str) -> Sequence[Sample
     ).all()
 
 
+async def has_feedback(session: AsyncSession, account_id: str, case_id: str) -> bool:
+    """Whether a session of this case was reviewed as this worker's."""
+    theirs = (Sample.worker_id == account_id, Sample.case_id == case_id, Sample.reviewed_at.is_not(None))
+    return await session.scalar(select(Sample.id).where(*theirs).limit(1)) is not None
+
+
 async def count_unread(session: AsyncSession, account_id: str) -> int:
     """How many reviews a worker has not seen yet."""
     unread = (Sample.worker_id == account_id, Sample.reviewed_at.is_not(None), Sample.read_at.is_(None))

@@ -368,8 +368,9 @@ async def test_the_worker_reads_what_the_reviewer_wrote_and_nobody_else_does(
     assert count_in(await text_of(manager, "/today")) == 1
     told = await text_of(manager, "/feedback")
     assert "Write who does what." in told
-    # The server opens the case for it, without an entry: nothing of the case itself may be on the page.
-    assert not any(name in told for name in ("Калина", "Пані Оля"))
+    assert not any(name in told for name in ("Калина", "Пані Оля")), "nothing of the case itself is on the page"
+    read = [each for each in await entries(Tag.CASE_READ) if each.details["purpose"] == "feedback"]
+    assert [(each.actor, each.details["by"]) for each in read] == [(f"account:{manager.id}", worker(manager).name)]
     assert count_in(await text_of(manager, "/today")) == 0
     assert "Write who does what." not in await text_of(await signed_in(Role.CASE_MANAGER), "/feedback")
     assert "The worker read it on" in await text_of(supervisor, path)

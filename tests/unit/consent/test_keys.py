@@ -249,6 +249,7 @@ async def test_it_opens_a_case_for_its_team_alone_and_for_whom_the_policy_names(
             (manager, Purpose.PERSON),
             (manager, Purpose.BREAK_GLASS),
             (manager, Purpose.INSPECT),
+            (manager, Purpose.FEEDBACK),
         ):
             with pytest.raises(CaseRefused):
                 await keys.open_case(session, service.reader_of(worker), case_id, purpose)
