@@ -35,10 +35,9 @@ async def belongs(session: AsyncSession, reader: Reader, case_id: str, purpose: 
                 return True
             if purpose in grants.PURPOSES.values():
                 return await grants.opens(session, name, case_id, purpose)
-            if purpose is Purpose.FEEDBACK:
-                return await samples.has_feedback(session, name, case_id)
-            invited_for = purpose in {Purpose.MEET, Purpose.LISTED}
-            return invited_for and await _invited(session, case_id, Seat.account_id == name)
+            if purpose in {Purpose.MEET, Purpose.LISTED}:
+                return await _invited(session, case_id, Seat.account_id == name)
+            return purpose is Purpose.FEEDBACK and await samples.has_feedback(session, name, case_id)
         case "client":
             return purpose is Purpose.PERSON and await _has_page(session, case_id, name)
         case "seat":
