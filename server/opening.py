@@ -31,19 +31,23 @@ async def belongs(session: AsyncSession, reader: Reader, case_id: str, purpose: 
     kind, _, name = reader.actor.partition(":")
     match kind:
         case "account":
-            if NEEDS[purpose] is not None and await team_role(session, name, case_id) is not None:
-                return True
-            if purpose in grants.PURPOSES.values():
-                return await grants.opens(session, name, case_id, purpose)
-            if purpose in {Purpose.MEET, Purpose.LISTED}:
-                return await _invited(session, case_id, Seat.account_id == name)
-            return purpose is Purpose.FEEDBACK and await samples.has_feedback(session, name, case_id)
+            return await _of_account(session, name, case_id, purpose)
         case "client":
             return purpose is Purpose.PERSON and await _has_page(session, case_id, name)
         case "seat":
             return purpose in {Purpose.MEET, Purpose.PERSON} and await _invited(session, case_id, Seat.id == name)
         case _:
             return False
+
+
+async def _of_account(session: AsyncSession, account_id: str, case_id: str, purpose: Purpose) -> bool:
+    if NEEDS[purpose] is not None and await team_role(session, account_id, case_id) is not None:
+        return True
+    if purpose in grants.PURPOSES.values():
+        return await grants.opens(session, account_id, case_id, purpose)
+    if purpose is Purpose.FEEDBACK:
+        return await samples.has_feedback(session, account_id, case_id)
+    return purpose in {Purpose.MEET, Purpose.LISTED} and await _invited(session, case_id, Seat.account_id == account_id)
 
 
 async def _invited(session: AsyncSession, case_id: str, who: ColumnElement[bool]) -> bool:
