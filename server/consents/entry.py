@@ -17,7 +17,7 @@ from consent.notices import ABOUT_SOMEBODY, Purpose, current
 from consent.records import ENTERED, Method
 from server.cases.service import Doer
 from server.consents import naming, other_ways, texts
-from server.consents.service import VALID_FOR
+from server.consents.service import VALID_FOR, offer_instead
 from server.consents.tables import ConsentRow
 from server.consents.writing import Said, last_row, stoppable_row, take_back, write
 
@@ -125,8 +125,7 @@ async def withdraw(
         entered_by=account_id,
         witness=witness,
     )
-    if row.purpose == Purpose.VIDEO.value:
-        await other_ways.open_for(session, key, row.client_id, "withdrawn", now)
+    await offer_instead(session, key, done, now)
     return done
 
 

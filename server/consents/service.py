@@ -27,6 +27,8 @@ from server.devices.signatures import KeyTextError, public_key, verify
 VALID_FOR = timedelta(days=365)
 """How long an agreement holds before it is asked again."""
 MAX_ANSWERS = 40
+CONVERSATION = frozenset({Purpose.VIDEO.value, Purpose.EXPLAIN.value})
+"""To whom says no to these we promise in their texts that we phone or visit."""
 
 Code = Literal[
     "not_yours",
@@ -145,7 +147,10 @@ async def answer(
                 proof=signed if not rows else None,
             )
         )
-    await _offer_other_way(session, key, seen, client_seat, now)
+    no = any(row.purpose in CONVERSATION and row.answer != Answer.GIVEN.value for row in rows)
+    after = await _offer_other_way(session, key, seen, client_seat, now, because="refused" if no else None)
+    if after is State.ALLOW:
+        await other_ways.not_needed(session, key, client_seat.client_id, now)
     return rows
 
 
@@ -186,7 +191,8 @@ async def withdraw(
         )
     if not rows:
         raise ConsentError("not_asked")
-    await _offer_other_way(session, key, seen, client_seat, now)
+    stopped = any(row.purpose in CONVERSATION for row in rows)
+    await _offer_other_way(session, key, seen, client_seat, now, because="withdrawn" if stopped else None)
     return rows
 
 
@@ -294,13 +300,30 @@ async def checked_signature(
     return proof, body
 
 
+async def offer_instead(session: AsyncSession, key: CaseKey, row: ConsentRow, now: datetime) -> None:
+    """Whoever has stopped the conversation, or the talk that explains it, is phoned or visited.
+
+    Unless it was only the talk, and its own conversation is allowed all the same.
+    """
+    if row.purpose not in CONVERSATION:
+        return
+    if row.purpose == Purpose.EXPLAIN.value and row.appointment_id is not None:
+        seen = await scene(session, key, row.appointment_id, now)
+        mine = [seat for seat in seen.client_seats() if seat.client_id == row.client_id]
+        if any(seen.gate(seat.id, now).state is State.ALLOW for seat in mine):
+            return
+    await other_ways.open_for(session, key, row.client_id, "withdrawn", now)
+
+
 async def _offer_other_way(
-    session: AsyncSession, key: CaseKey, before: Scene, client_seat: Seat, now: datetime
-) -> None:
-    """Refusing never ends the service: who said no to the conversation is phoned or visited."""
-    after = await scene(session, key, before.appointment.id, now)
-    said = after.gate(client_seat.id, now)
-    if said.state is State.REFUSE:
-        await other_ways.open_for(session, key, client_seat.client_id, said.reasons[0].value, now)
-    elif said.state is State.ALLOW:
-        await other_ways.not_needed(session, key, client_seat.client_id, now)
+    session: AsyncSession, key: CaseKey, before: Scene, client_seat: Seat, now: datetime, *, because: str | None
+) -> State:
+    """Refusing never ends the service: who said no to the conversation is phoned or visited. Returns how it stands.
+
+    ``because`` says that somebody has just said no to the conversation, or to the talk that explains it.
+    """
+    said = (await scene(session, key, before.appointment.id, now)).gate(client_seat.id, now)
+    why = said.reasons[0].value if said.state is State.REFUSE else because
+    if why is not None and said.state is not State.ALLOW:
+        await other_ways.open_for(session, key, client_seat.client_id, why, now)
+    return said.state

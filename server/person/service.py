@@ -23,7 +23,7 @@ from server.cases.service import Doer
 from server.cases.tables import Case, CaseClient
 from server.consents import ending, entry, other_ways, overview, suitability, texts
 from server.consents.overview import Overview
-from server.consents.service import VALID_FOR, ConsentError, Given, Proof, checked_signature
+from server.consents.service import VALID_FOR, ConsentError, Given, Proof, checked_signature, offer_instead
 from server.consents.tables import ConsentRow
 from server.consents.writing import Said, about_of, last_row, take_back, write
 from server.person.tables import PersonPage
@@ -163,8 +163,7 @@ async def withdraw(
         actor=opened.actor,
         proof=signed,
     )
-    if row.purpose == Agreed.VIDEO.value:
-        await other_ways.open_for(session, opened.key, opened.client.id, "withdrawn", now)
+    await offer_instead(session, opened.key, done, now)
     return done
 
 

@@ -30,7 +30,7 @@ from signaling.exchange import (
 MEDIA = "/consents/media/{}"
 """Where a recording is, by its SHA-256."""
 UNTOLD = frozenset({State.ASK, State.REFUSE})
-"""While nothing is agreed to, and also after a "no", a talk that explains is on offer."""
+"""While nothing is agreed to, and also after a "no", a talk that explains is on offer, and another way may be open."""
 SUITABILITY = frozenset({Reason.NO_DECISION, Reason.UNSUITABLE, Reason.DANGER, Reason.DECISION_EXPIRED})
 NOT_BY_VIDEO = "not_by_video"
 """One word for all of them: somebody else may hold this telephone, and must not learn that the case is flagged."""
@@ -58,7 +58,7 @@ async def of_seat(
         explain=_explaining(seen, language, now) if own and open_asks and said.state in UNTOLD else None,
         given=_given(seen, client, said, by),
         # A meeting in person that was arranged because of danger is not announced on the telephone.
-        other_way=await _other_way(session, key, client) if said.state is State.REFUSE and not neutral else None,
+        other_way=await _other_way(session, key, client) if said.state in UNTOLD and not neutral else None,
     )
 
 
