@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from consent.policy import Role
 from server.demo_encryption import KEY_FILE, PASSPHRASE
 from tests.browser.conftest import MakeChromiumPerson, MakeFirefoxPerson
 from tests.support.demo import Demo
+from tests.support.forging import ForgingServer
 from tests.support.page import Page
-from tests.support.walk import DESK, sign_in
+from tests.support.walk import DESK, in_english, plan, sign_in
 
 KEPT_KEYS = """new Promise((done, failed) => {
   const opened = indexedDB.open("poruch-device");
@@ -76,3 +78,31 @@ async def test_a_fresh_browser_asks_and_is_certified_with_a_key_that_stays_in_th
     await administrator.see("The device is revoked.")
     await person.reload()
     await person.find("heading", "Sign in")
+
+
+async def test_a_certified_browser_follows_no_server_to_another_organisation(
+    demo: Demo, in_chromium: MakeChromiumPerson
+) -> None:
+    person = await in_chromium("case manager", viewport=DESK)
+    await arrives_certified(person, demo)
+    meeting = await plan(person, demo)
+    forger = ForgingServer(Role.PSYCHOLOGIST)
+    await forger.stand_before(person.raw)
+
+    await person.goto(meeting.url)
+    await person.see("Send no links now, and phone your administrator.")
+    assert await person.evaluate("document.querySelector('[data-link-of][data-complete]') === null")
+    await person.goto(f"{demo.url}/devices")
+    await person.click("button", "Ask to be certified")
+    await person.see("The server names another organisation than the one that certified this browser")
+    assert forger.issued == []
+
+    await person.goto(meeting.url)
+    await person.click("button", "Join")
+    await person.wait_for("location.pathname.startsWith('/call')")
+    await in_english(person)
+    await person.click("button", "Join", exact=True)
+    await person.see("Stopped, because the server names another organisation than the one that certified this browser")
+    await person.click("button", "Stopped")
+    await person.click("button", "Forget this device")
+    await person.see("It must be certified again before the next encrypted conversation.")

@@ -10,10 +10,12 @@ from typing import Any
 
 from playwright.async_api import WebSocketRoute
 
+from consent.policy import Role
 from tests.browser.conftest import MakeChromiumPerson
 from tests.support.chromium import ChromiumPage
 from tests.support.demo import Demo
 from tests.support.encrypted import EncryptedPerson
+from tests.support.forging import ForgingServer
 from tests.support.keys_process import KeysProcess
 from tests.support.media_seen import sees
 from tests.support.page import until
@@ -208,3 +210,47 @@ async def test_a_member_who_processes_no_commit_holds_up_nobody_else(
 
 async def _sees(page: ChromiumPage, name: str) -> None:
     await sees(page, picture(name))
+
+
+# How many certificates and how many links' secrets this browser keeps.
+KEPT = """new Promise((done, failed) => {
+  const opened = indexedDB.open("poruch-device");
+  opened.onerror = failed;
+  opened.onsuccess = () => {
+    const asked = opened.result.transaction(["certificate", "secrets"]);
+    const [certificates, secrets] = ["certificate", "secrets"].map(name => asked.objectStore(name).count());
+    asked.oncomplete = () => {
+      done([certificates.result, secrets.result]);
+      opened.result.close();
+    };
+  };
+})"""
+
+
+async def test_a_server_that_calls_a_client_staff_takes_no_secret_and_no_pin_away(
+    demo: Demo, in_chromium: MakeChromiumPerson
+) -> None:
+    manager = await in_chromium("case manager", viewport=DESK)
+    client = await in_chromium("client", viewport=PHONE)
+    await sign_in(manager, demo, "case_manager")
+    meeting = await plan(manager, demo)
+    await asyncio.gather(join(manager, meeting.url), arrive(client, meeting.invitation))
+    await let_in(manager, demo.client)
+    await all_meet({demo.name("case_manager"): manager, demo.client: client})
+    await client.see("Encrypted and verified")
+    assert await client.evaluate(KEPT) == [0, 1]
+
+    forger = ForgingServer(Role.CASE_MANAGER)
+    await forger.call_staff(client.raw)
+    await client.reload()
+    await is_in(client)
+    # Under another name of the appointment nobody can let this device in; its link still says whom it trusts.
+    await client.wait_for(f"{ENCRYPTION}.stay.value?.mayRaise === false")
+    assert await client.evaluate(KEPT) == [0, 1]
+
+    await forger.stand_before(client.raw)
+    await client.reload()
+    await client.see("Stopped, because the server names another organisation than your invitation does")
+    assert forger.issued == [], "nor does it ask to be certified"
+    assert await client.evaluate(KEPT) == [0, 1]
+    assert await client.evaluate(f"{ENCRYPTION}.stay.value === null")
