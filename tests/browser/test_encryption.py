@@ -25,6 +25,7 @@ from tests.support.walk import (
     Meeting,
     all_meet,
     arrive,
+    invite,
     is_in,
     join,
     let_in,
@@ -176,10 +177,15 @@ async def test_a_reload_brings_a_fresh_leaf_of_the_same_device(demo: Demo, in_ch
     manager, client, _ = await _in_a_call(demo, in_chromium)
     group, _ = await _agree(manager, client)
     devices = {member["device"] for member in await _members(manager)}
-    for page in (client, manager):
-        await page.reload()
-        await is_in(page)
-        await all_meet({demo.name("case_manager"): manager, demo.client: client})
+    people: dict[str, Page] = {demo.name("case_manager"): manager, demo.client: client}
+    await client.reload()
+    await is_in(client)
+    await all_meet(people)
+    anew = asyncio.create_task(client.see("The keys of this conversation were made anew"))
+    await manager.reload()
+    await is_in(manager)
+    await all_meet(people)
+    await anew
     # The manager was the only one who could add anybody: the group began anew.
     assert (await _agree(manager, client))[0] != group
     assert {member["device"] for member in await _members(manager)} == devices
@@ -344,6 +350,35 @@ async def test_a_spoken_code_verifies_a_device_and_two_wrong_ones_stop_the_call(
     await is_in(client)
     await client.see("Stopped, because the spoken code did not match")
     assert await client.evaluate(SENT) == 0
+
+
+async def test_a_code_verifies_a_person_at_a_device_and_not_whoever_else_uses_it(
+    demo: Demo, in_chromium: MakeChromiumPerson
+) -> None:
+    manager = await in_chromium("case manager", viewport=DESK)
+    client = await in_chromium("client", viewport=PHONE)
+    await sign_in(manager, demo, "case_manager")
+    meeting = await plan(manager, demo)
+    other = await invite(manager, meeting.url, "Дарина", "helper")
+    await asyncio.gather(join(manager, meeting.url), arrive(client, meeting.invitation.partition("&s=")[0]))
+    await let_in(manager, demo.client)
+    await all_meet({demo.name("case_manager"): manager, demo.client: client})
+    await manager.click("button", UNVERIFIED)
+    await manager.click("button", "Compare a spoken code")
+    code = await _code(manager, client, demo.client)
+    await client.click_css(f".code-dialog [data-code='{code}']")
+    await manager.see("The code matches")
+    await manager.click_css(".code-dialog .button--main")
+    await manager.see(VERIFIED)
+    device = next(each["device"] for each in await _members(manager) if each["name"] == demo.client)
+    # The same browser comes under somebody else's link, without its secrets.
+    await client.click_css(".code-dialog .button--main")
+    await arrive(client, other.partition("&s=")[0])
+    await let_in(manager, "Дарина")
+    await manager.wait_for(
+        f"{ENCRYPTION}.view.value?.members.some(one => one.name === 'Дарина' && one.device === {json.dumps(device)})"
+    )
+    await manager.see(UNVERIFIED)
 
 
 async def _shown(page: Page) -> str:

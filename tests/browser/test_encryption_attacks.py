@@ -154,15 +154,54 @@ async def test_streams_that_the_server_swaps_between_people_are_not_shown(
     await sees_and_hears(manager, demo.client, demo.name("psychologist"))
 
 
-async def _stalling(page: ChromiumPage) -> list[str]:
-    """From its next connection on: once the list that is returned holds a word, no commit and no welcome arrives."""
+def _without(seat: str, message: str | bytes) -> str | bytes:
+    """The snapshot of a server that leaves somebody out."""
+    if not isinstance(message, str) or not message.startswith('42["room.state"'):
+        return message
+    name, state = json.loads(message[2:])
+    for kind in ("people", "producers"):
+        state[kind] = [each for each in state[kind] if each["seat"] != seat]
+    return f"42{json.dumps([name, state])}"
+
+
+async def test_whoever_has_keys_and_is_left_out_of_the_list_is_named(
+    demo: Demo, in_chromium: MakeChromiumPerson
+) -> None:
+    manager = await in_chromium("case manager", viewport=DESK)
+    client = await in_chromium("client", viewport=PHONE)
+    psychologist = await in_chromium("psychologist", viewport=DESK)
+    await sign_in(manager, demo, "case_manager")
+    await sign_in(psychologist, demo, "psychologist")
+    meeting = await plan(manager, demo)
+    await asyncio.gather(join(manager, meeting.url), arrive(client, meeting.invitation))
+    await let_in(manager, demo.client)
+    name = demo.name("case_manager")
+    await all_meet({name: manager, demo.client: client})
+    hidden = await manager.evaluate(
+        f"{ENCRYPTION}.view.value.members.find(one => one.name === {json.dumps(demo.client)}).seat"
+    )
+
+    def lie(socket: WebSocketRoute) -> None:
+        server = socket.connect_to_server()
+        server.on_message(lambda message: socket.send(_without(hidden, message)))
+
+    await psychologist.raw.route_web_socket(re.compile("/socket"), lie)
+    await join(psychologist, meeting.url)
+    await psychologist.see(f"In the encrypted group, and not in the list: {demo.client}.")
+    await sees_and_hears(psychologist, name)
+    # Whom the server tells of everybody sees nothing of the kind.
+    assert await manager.evaluate("!document.body.innerText.includes('not in the list')")
+
+
+async def _stalling(page: ChromiumPage, what: str = "committed|welcome") -> list[str]:
+    """From its next connection on: once the list that is returned holds a word, nothing of this kind arrives."""
     orders: list[str] = []
 
     def stall(socket: WebSocketRoute) -> None:
         server = socket.connect_to_server()
 
         def passed_on(message: str | bytes) -> None:
-            kept_back = isinstance(message, str) and re.match(r'42\["mls\.(committed|welcome)"', message)
+            kept_back = isinstance(message, str) and re.match(rf'42\["mls\.({what})"', message)
             if not (orders and kept_back):
                 socket.send(message)
 
@@ -206,6 +245,35 @@ async def test_a_member_who_processes_no_commit_holds_up_nobody_else(
     await client.reload()
     await is_in(client)
     await all_meet({names["manager"]: manager, demo.client: client, names["psychologist"]: psychologist})
+
+
+async def test_a_commit_that_the_server_does_not_even_tell_of_is_noticed_by_the_frames(
+    demo: Demo, in_chromium: MakeChromiumPerson
+) -> None:
+    manager = await in_chromium("case manager", viewport=DESK)
+    client = await in_chromium("client", viewport=PHONE)
+    psychologist = await in_chromium("psychologist", viewport=DESK)
+    orders = await _stalling(client, what="committed|state")
+    await sign_in(manager, demo, "case_manager")
+    await sign_in(psychologist, demo, "psychologist")
+    meeting = await plan(manager, demo)
+    await asyncio.gather(join(manager, meeting.url), arrive(client, meeting.invitation))
+    await let_in(manager, demo.client)
+    names = {demo.name("case_manager"): manager, demo.client: client, demo.name("psychologist"): psychologist}
+    await all_meet({name: page for name, page in names.items() if page is not psychologist})
+
+    orders.append("stall")
+    await join(psychologist, meeting.url)
+    # The client hears neither of the commit nor of the epoch, and comes with a fresh leaf all the same.
+    await client.wait_for(f"{COUNTS}.some(one => one.refused.newer_epoch > 20)")
+    await client.wait_for(f"{ENCRYPTION}.view.value?.members.length === 3")
+    place = f"JSON.stringify([{ENCRYPTION}.view.value?.group, {ENCRYPTION}.view.value?.epoch])"
+
+    async def agree() -> Any:
+        return len({await page.evaluate(place) for page in names.values()}) == 1
+
+    await until(agree, "all three agree")
+    await all_meet(names)
 
 
 async def _sees(page: ChromiumPage, name: str) -> None:

@@ -8,6 +8,7 @@ import type { Banner } from "../../web/client/call/banners";
 import { readChat } from "../../web/client/call/chat";
 import { named } from "../../web/client/call/naming";
 import { notices, type Answers, type Moment } from "../../web/client/call/notices";
+import { Missing } from "../../web/client/call/unlisted";
 import { secrecy } from "../../web/client/call/secrecy-words";
 import type { Counts, Member } from "../../web/client/e2ee/crypto";
 import { Reading } from "../../web/client/e2ee/reading";
@@ -88,6 +89,7 @@ describe("the banner of those who have joined", () => {
         secrecy: { state: "verified" },
         trouble: null,
         doubtful: [],
+        unlisted: [],
         arrivals,
       } as unknown as Moment,
       { seen: ({ seat }: Arrival) => seen.push(seat) } as unknown as Answers,
@@ -100,6 +102,53 @@ describe("the banner of those who have joined", () => {
     assert.deepEqual(banners.map(({ words }) => words), ["a has joined. b has joined."]);
     banners[0]?.buttons?.[0]?.onPress();
     assert.deepEqual(seen, ["a", "b"]);
+  });
+});
+
+describe("somebody with keys who is not in the list", () => {
+  const room = (phase: string, ...people: Person[]): Snapshot => ({ ...snapshot(...people), room: { phase } }) as Snapshot;
+  const others = [member("a"), member("b"), member("c")];
+  const open = room("open", person("a", "in"), person("b", "lost"));
+  const seats = (missing: Missing, at: Snapshot, now: number): string[] =>
+    missing.update(others, at, now).members.map(({ seat }) => seat);
+
+  it("is named once a leave would be over, and nobody who is in or lost", () => {
+    const missing = new Missing();
+    assert.deepEqual(missing.update(others, open, 0), { members: [], again: 8_000 });
+    assert.deepEqual(missing.update(others, open, 7_000), { members: [], again: 1_000 });
+    assert.deepEqual(missing.update(others, open, 8_000), { members: [others[2]], again: null });
+  });
+  it("is named also where the list says that they have left", () => {
+    const missing = new Missing();
+    const left = room("open", person("a", "in"), person("b", "in"), person("c", "left"));
+    seats(missing, left, 0);
+    assert.deepEqual(seats(missing, left, 9_000), ["c"]);
+  });
+  it("begins anew after having been in the list, and while the room is paused", () => {
+    const missing = new Missing();
+    seats(missing, open, 0);
+    seats(missing, room("open", ...others.map(({ seat }) => person(seat, "in"))), 7_000);
+    assert.deepEqual(seats(missing, open, 9_000), []);
+    assert.deepEqual(seats(missing, room("paused"), 60_000), []);
+    assert.deepEqual(seats(missing, open, 61_000), []);
+  });
+  it("has a banner that says what to do", () => {
+    const [banner] = notices(
+      {
+        snapshot: { you: { can: [], muted_by_host: false }, people: [] },
+        soundBlocked: false,
+        microphoneHeld: false,
+        cameraHeld: false,
+        sharing: false,
+        secrecy: { state: "verified" },
+        trouble: null,
+        doubtful: [],
+        arrivals: [],
+        unlisted: [member("c")],
+      } as unknown as Moment,
+      {} as Answers,
+    );
+    assert.match(banner?.words ?? "", /not in the list: Key c.*phone each other/);
   });
 });
 

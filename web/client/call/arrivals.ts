@@ -9,6 +9,7 @@ import { announce } from "../ui/live";
 
 const SHOWN_MS = 12_000;
 
+/** Also that the keys are new, which nobody in particular has brought about: without a seat. */
 export interface Arrival {
   seat: string;
   device: string;
@@ -24,6 +25,7 @@ export class Arrivals {
   readonly #timers = new Set<ReturnType<typeof setTimeout>>();
   /** Devices by seat; null until this device has come in itself. */
   #known: Map<string, string> | null = null;
+  #group: string | null = null;
 
   constructor(encryption: Encryption, devices: Devices) {
     this.#devices = devices;
@@ -47,16 +49,23 @@ export class Arrivals {
     for (const { seat, name } of others) this.names.set(seat, name);
     // Who was here already is on the tiles; a reload on either side is no arrival.
     if (before) for (const member of others) if (before.get(member.seat) !== member.device) this.#tell(member, before);
+    const { group } = view;
+    if (this.#group !== null && this.#group !== group)
+      this.#show({ seat: "", device: "", words: t("The keys of this conversation were made anew, because a device of the team came back.") });
+    this.#group = group;
   }
 
   #tell({ seat, device, name }: Member, before: ReadonlyMap<string, string>): void {
     const words = before.has(seat)
       ? t("{name} has joined from another device.", { name })
       : t("{name} has joined.", { name });
-    const arrival: Arrival = { seat, device, words };
-    this.shown.set([...this.shown.value.filter((one) => one.seat !== seat), arrival]);
-    announce(words);
+    this.#show({ seat, device, words });
     playChime(this.#devices.value.speaker).catch(() => undefined);
+  }
+
+  #show(arrival: Arrival): void {
+    this.shown.set([...this.shown.value.filter((one) => one.seat !== arrival.seat), arrival]);
+    announce(arrival.words);
     const timer = setTimeout(() => {
       this.#timers.delete(timer);
       this.dismiss(arrival);

@@ -32,6 +32,8 @@ export interface Moment {
   secrecy: Secrecy;
   arrivals: readonly Arrival[];
   doubtful: readonly Identity[];
+  /** Who has keys and is not in the list. */
+  unlisted: readonly Identity[];
   zone: string;
 }
 
@@ -128,7 +130,21 @@ export function notices(moment: Moment, answers: Answers): Banner[] {
     },
   ];
   const shown = banners.filter((banner): banner is Banner => banner !== false);
-  return [...shown, ...consents(moment), ...doubts(moment, answers), ...joined(moment, answers), ...knocks(moment, answers)];
+  return [...shown, ...hidden(moment), ...consents(moment), ...doubts(moment, answers), ...joined(moment, answers), ...knocks(moment, answers)];
+}
+
+/** The server shows no tile of them, and they could open everything. */
+function hidden({ unlisted }: Moment): Banner[] {
+  return unlisted.map(({ seat, name }) => ({
+    key: `unlisted-${seat}`,
+    words: t(
+      "In the encrypted group, and not in the list: {name}. They could see and hear you. If they have not just left, say nothing confidential, end the conversation, and phone each other.",
+      { name },
+    ),
+    picture: "warning",
+    tone: "warn",
+    spoken: true,
+  }));
 }
 
 /** What others must know of a client who has stopped, or is only being told. */

@@ -39,6 +39,7 @@ import { SecrecyButton, secrecyDialog } from "./secrecy-panel";
 import { secrecy, type Secrecy } from "./secrecy-words";
 import { same } from "./sizes";
 import { Stage } from "./stage";
+import { Unlisted } from "./unlisted";
 
 export interface CallParts {
   screen: HTMLElement;
@@ -65,6 +66,7 @@ export class CallScreen {
   readonly #orders: HostOrders;
   readonly #alert: KnockAlert;
   readonly #arrivals: Arrivals;
+  readonly #unlisted: Unlisted;
   readonly #chat: Chat;
   readonly #talk: CodeTalk;
   readonly #codes: CodeDialog;
@@ -96,6 +98,7 @@ export class CallScreen {
     this.#panel = new PeoplePanel(this.#orders, seat.appointment.time_zone, actions.people);
     this.#alert = new KnockAlert(devices, () => t("Video conversation"));
     this.#arrivals = new Arrivals(encryption, devices);
+    this.#unlisted = new Unlisted(encryption, connection);
     this.#chat = new Chat(encryption, seat.you.name, seat.appointment.time_zone, actions.chat);
     this.#talk = new CodeTalk(encryption);
     this.#codes = new CodeDialog(this.#talk, () => encryption.paused.value, seat.appointment.help_phone);
@@ -151,6 +154,7 @@ export class CallScreen {
       encryption.doubtful,
       guard.open,
       this.#arrivals.shown,
+      this.#unlisted.shown,
       this.#chat.unread,
     ];
     for (const store of watched as Store<unknown>[])
@@ -168,7 +172,7 @@ export class CallScreen {
 
   stop(): void {
     this.#life.abort();
-    for (const part of [this.#alert, this.#arrivals, this.#chat, this.#talk, this.#codes, this.#consent]) part.stop();
+    for (const part of [this.#alert, this.#arrivals, this.#unlisted, this.#chat, this.#talk, this.#codes, this.#consent]) part.stop();
   }
 
   /** Several changes at once are drawn once; also in a tab that lies in the background, where the host must hear a knock. */
@@ -240,6 +244,7 @@ export class CallScreen {
       secrecy: secret,
       arrivals: this.#arrivals.shown.value,
       doubtful: encryption.doubtful.value,
+      unlisted: this.#unlisted.shown.value,
       zone,
     };
     this.#banners.update(
