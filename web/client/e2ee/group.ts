@@ -4,16 +4,12 @@ import type { Connection } from "../connection";
 import { Store } from "../store";
 import { ProtocolError, type DeliveryState, type Deliveries, type ReportWhat, type Snapshot } from "../types";
 import type { Identity } from "./credential";
-import { CryptoRefused, type CallCrypto, type GroupView, type ReceivedMessage } from "./crypto";
+import { CryptoRefused, type CallCrypto, type GroupView } from "./crypto";
 import type { Who } from "./device";
+import type { GroupHost, GroupStage } from "./group-host";
 import { admitting, asking, FreshStarts, isDeserted, leaving, turn, Unheard, type Asking } from "./turns";
 
-export type GroupStage =
-  /** This device has no keys yet; `late` when nobody has added it for a while. */
-  | { readonly name: "asking"; readonly late: boolean }
-  | { readonly name: "in" }
-  /** Nothing is sent any more and nothing comes in. `reason` is a code. */
-  | { readonly name: "stopped"; readonly reason: string };
+export type { GroupStage } from "./group-host";
 
 /** A request that stays unanswered for so long is said on the page. */
 const LATE_MS = 5_000;
@@ -38,17 +34,6 @@ const HOSTILE: ReadonlySet<string> = new Set([
   "wrong_tag",
   "bad_credential",
 ]);
-
-/** What the page lends to the group. */
-export interface GroupHost {
-  /** Whether the organisation has certified this device: those who come later then wait for it to add them. */
-  readonly certified: boolean;
-  readonly heard: (message: ReceivedMessage) => void;
-  /** Learns revocations and secrets that have come since. */
-  readonly renew: () => Promise<void>;
-  /** Who was in this call with a person's or a key's consent, at which device; kept over a reload. */
-  readonly known: { has(who: Who): Promise<boolean>; add(people: readonly Who[]): void };
-}
 
 export class CallGroup {
   readonly stage = new Store<GroupStage>({ name: "asking", late: false });
