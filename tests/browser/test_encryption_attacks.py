@@ -33,6 +33,7 @@ from tests.support.walk import (
     says_of,
     sees_and_hears,
     sign_in,
+    tile,
 )
 
 ENCRYPTION = "poruch.encryption()"
@@ -173,24 +174,25 @@ async def test_whoever_has_keys_and_is_left_out_of_the_list_is_named(
     await sign_in(manager, demo, "case_manager")
     await sign_in(psychologist, demo, "psychologist")
     meeting = await plan(manager, demo)
-    await asyncio.gather(join(manager, meeting.url), arrive(client, meeting.invitation))
-    await let_in(manager, demo.client)
-    name = demo.name("case_manager")
-    await all_meet({name: manager, demo.client: client})
-    hidden = await manager.evaluate(
-        f"{ENCRYPTION}.view.value.members.find(one => one.name === {json.dumps(demo.client)}).seat"
-    )
+    name, hidden = demo.name("case_manager"), demo.name("psychologist")
+    await asyncio.gather(join(manager, meeting.url), join(psychologist, meeting.url))
+    await all_meet({name: manager, hidden: psychologist})
+    seat = await psychologist.evaluate("poruch.state().you.seat")
 
     def lie(socket: WebSocketRoute) -> None:
         server = socket.connect_to_server()
-        server.on_message(lambda message: socket.send(_without(hidden, message)))
+        server.on_message(lambda message: socket.send(_without(seat, message)))
 
-    await psychologist.raw.route_web_socket(re.compile("/socket"), lie)
-    await join(psychologist, meeting.url)
-    await psychologist.see(f"In the encrypted group, and not in the list: {demo.client}.")
-    await sees_and_hears(psychologist, name)
-    # Whom the server tells of everybody sees nothing of the kind.
-    assert await manager.evaluate("!document.body.innerText.includes('not in the list')")
+    await client.raw.route_web_socket(re.compile("/socket"), lie)
+    await arrive(client, meeting.invitation)
+    await let_in(manager, demo.client)
+    await sees_and_hears(client, name)
+    # No tile, no voice and no arrival tell the client of the psychologist; the keys do.
+    assert await client.evaluate(f"!({tile(hidden)})")
+    await client.see(f"In the encrypted group, and not in the list: {hidden}.")
+    # Whom the server tells of everybody reads nothing of the kind.
+    for page in (manager, psychologist):
+        assert await page.evaluate("!document.body.innerText.includes('not in the list')")
 
 
 async def _stalling(page: ChromiumPage, what: str = "committed|welcome") -> list[str]:
