@@ -17,11 +17,11 @@ from consent.policy import Action, Role
 from consent.spool import Spool
 from media.control import ConsumerHeld, MediaEvent, ProducerClosed, TransportClosed, WorkerLost
 from media.pool import MediaPool
-from rooms import consents, journal, outside, refusals, review, spooled, tables
+from rooms import consents, journal, outlet, outside, refusals, review, spooled, tables
 from rooms.effects import Detach, Effect, Json, RoomError, about
 from rooms.following import Following, obey
 from rooms.network import carried, together
-from rooms.outlet import Outlet, Summary
+from rooms.outlet import Door, Outlet, Summary
 from rooms.placement import Placement
 from rooms.plan import MeetingPlan, PlannedSeat, PlanStatus
 from rooms.registry import Change, Live, Registry
@@ -71,9 +71,9 @@ class Rooms:
         self._tasks: set[asyncio.Task[None]] = set()
         self._closing = False
 
-    def listen(self, outlet: Outlet) -> None:
+    def listen(self, listener: Outlet) -> None:
         """Say where news go; once, at composition."""
-        self._follow.outlet = outlet
+        self._follow.outlet = listener
 
     async def start(self) -> None:
         """Bring back the meetings that were running when the server stopped, and begin to watch the clock."""
@@ -103,12 +103,11 @@ class Rooms:
 
     def summary(self, appointment_id: str) -> Summary:
         """Who is at the door and inside, for lists of appointments."""
-        live = self._registry.get(appointment_id)
-        seats = live.room.seats.values() if live else ()
-        return Summary(
-            waiting=sum(seat.knock is not None for seat in seats),
-            present=sum(seat.phase is Phase.IN for seat in seats),
-        )
+        return outlet.summary(self._registry.get(appointment_id))
+
+    def doors(self) -> list[Door]:
+        """The meetings at whose door somebody stands."""
+        return outlet.doors(self._registry)
 
     # a person's own steps
 

@@ -10,7 +10,7 @@ from server.accounts import demo as demo_sign_in
 from server.accounts import sessions as sign_ins
 from server.accounts import views as accounts
 from server.accounts.passwords import Passwords
-from server.appointments import invitations
+from server.appointments import door, invitations
 from server.appointments import views as appointments
 from server.cases import views as cases
 from server.cases.service import team_role
@@ -42,7 +42,7 @@ from server.vault import views as vault
 
 WEB = ROOT / "web"
 MAX_BODY = 256 * 1024
-PAGES = (files, health, metrics, accounts, admin, cases, appointments, invitations, devices, records, supervision)
+PAGES = (files, health, metrics, accounts, admin, cases, appointments, door, invitations, devices, records, supervision)
 FEATURES = (*PAGES, erasure, consents, person, person_pages, seats, device_api, vault, evidence)
 
 
@@ -59,6 +59,7 @@ def build(settings: Settings, secrets: Secrets) -> web.Application:
             uploads.middleware,
             csrf.middleware,
             notices.middleware,
+            door.middleware,
         ],
     )
     app[SETTINGS] = settings

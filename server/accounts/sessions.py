@@ -21,6 +21,8 @@ from server.http.errors import Handler
 from server.settings import Settings
 
 SEEN_EVERY = timedelta(minutes=1)
+UNATTENDED = "Poruch-Unattended"
+"""The header of a page that looks by itself while nobody is there: it must not keep an abandoned desk signed in."""
 PASSWORDS = web.AppKey("passwords", Passwords)
 WITHOUT_SIGN_IN = ("/static/", "/health/", "/metrics", "/socket", "/api/seat")
 
@@ -113,7 +115,7 @@ async def _find(request: web.Request, token: str, now: datetime) -> SignedIn | N
     if found is None:
         return None
     account, sign_in_row = found
-    if now - sign_in_row.last_seen_at >= SEEN_EVERY:
+    if now - sign_in_row.last_seen_at >= SEEN_EVERY and UNATTENDED not in request.headers:
         await _seen(request, token_hash, now)
     return SignedIn(
         id=account.id,

@@ -115,7 +115,6 @@ async def today(request: web.Request) -> web.Response:
         now=now,
         today=[line for day, line in days if day == this_day or (day < this_day and not line.past)],
         coming=[line for day, line in days if day > this_day][:20],
-        waiting=sum(line.state is board.State.WAITING for line in lines),
         may_read=may_read,
         alarms=to_do,
         may_know=reach(signed_in.role, Action.KNOW_REFUSALS) is not Reach.NOWHERE,

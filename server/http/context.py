@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
@@ -54,6 +55,19 @@ MEDIA: web.AppKey[MediaPool] = web.AppKey("media")
 TEAM_ROLE: web.AppKey[TeamRole] = web.AppKey("team_role")
 
 SIGNED_IN: web.RequestKey[SignedIn] = web.RequestKey("signed_in")
+
+
+@dataclass(frozen=True)
+class AtTheDoor:
+    """Who waits to be let in by this person; which meeting and its start, where it is one only."""
+
+    knocks: tuple[str, ...]
+    appointment_id: str | None = None
+    starts_at: datetime | None = None
+
+
+DOOR = web.RequestKey("door", AtTheDoor)
+"""Set for whoever may let people in, on every page."""
 WAITING = web.RequestKey("waiting", int)
 """How many things wait for this person to look at them; shown on every page."""
 REQUEST_ID = web.RequestKey("request_id", str)

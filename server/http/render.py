@@ -18,7 +18,7 @@ from babel.dates import format_date, format_time, get_timezone_location
 from server.cases.words import role_label
 from server.consents import words as consent_words
 from server.http import csrf
-from server.http.context import CATALOGS, JINJA, SETTINGS, SIGNED_IN, WAITING
+from server.http.context import CATALOGS, DOOR, JINJA, SETTINGS, SIGNED_IN, WAITING
 from server.i18n import N_, language
 
 COMPONENTS = "govuk_frontend_jinja"
@@ -41,10 +41,10 @@ def render(request: web.Request, template: str, /, *, status: int = 200, **conte
     """Answer with a page. Every template finds, besides ``context``:
 
     ``_``, ``ngettext``, ``language``, ``languages`` (codes), ``account`` (SignedIn or None), ``nav`` (the key of the
-    active entry: give it), ``to_see`` (how many things wait for this person), ``neutral``, ``csrf_token``, ``path``,
-    ``organisation``, ``help_phone``, ``demo``, ``asset("site.css")``; filters ``local_time(zone, form)``,
-    ``local_date``, ``local_datetime`` (the zone is the reader's unless given), ``iso``, ``place`` (of a time zone) and
-    ``role_name``.
+    active entry: give it), ``to_see`` (how many things wait for this person), ``door`` (AtTheDoor, or None for who lets
+    nobody in), ``neutral``, ``csrf_token``, ``path``, ``organisation``, ``help_phone``, ``demo``,
+    ``asset("site.css")``; filters ``local_time(zone, form)``, ``local_date``, ``local_datetime`` (the zone is the
+    reader's unless given), ``iso``, ``place`` (of a time zone) and ``role_name``.
     """
     settings, signed_in = request.app[SETTINGS], request.get(SIGNED_IN)
     # A page that is printed for a client is in the client's language, not in the reader's.
@@ -58,6 +58,7 @@ def render(request: web.Request, template: str, /, *, status: int = 200, **conte
             "account": signed_in,
             "nav": "",
             "to_see": request.get(WAITING, 0),
+            "door": request.get(DOOR),
             "neutral": False,
             "path": request.path,
         }

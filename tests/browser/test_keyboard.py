@@ -63,6 +63,25 @@ async def test_the_whole_walk_by_keyboard_alone(demo: Demo, in_chromium: MakeChr
         await page.find("heading", "The conversation is over")
 
 
+async def test_from_the_printed_link_into_the_call_by_keyboard_alone(
+    demo: Demo, in_chromium: MakeChromiumPerson
+) -> None:
+    manager = await in_chromium("case manager", viewport=DESK)
+    await manager.goto(demo.sign_in_url("case_manager"))
+    await manager.wait_for("location.pathname === '/today'")
+    if await manager.evaluate("document.documentElement.lang !== 'en'"):  # the account remembers it
+        await press_by_keyboard(manager, "link", "English")
+    await manager.find("heading", "Today")
+    await press_by_keyboard(manager, "button", "Join")
+    await manager.wait_for("location.pathname === '/call'")
+    await press_by_keyboard(manager, "button", "English", "Space")
+    await manager.see("Ready to join?")
+    await tab_to(manager, "button", "Play a sound")
+    await manager.press("Shift+Tab")
+    await manager.press("Enter")
+    await is_in(manager)
+
+
 async def test_planning_by_keyboard_alone(demo: Demo, in_chromium: MakeChromiumPerson) -> None:
     manager = await in_chromium("case manager", viewport=DESK)
     await sign_in(manager, demo, "case_manager")

@@ -11,6 +11,7 @@ import {
   Tabs,
   createAll,
 } from "govuk-frontend";
+import { startDoor } from "./door";
 import { startRefreshing } from "./refresh";
 import { startWaiting } from "./waiting";
 
@@ -138,3 +139,4 @@ startPrinting();
 startExit();
 startRefreshing(addOwnTimes);
 startWaiting();
+startDoor();
