@@ -175,8 +175,9 @@ def decide(
 ) -> Decision:
     """What one client's gate says at ``now``.
 
-    ``began_at`` is when a running conversation began: it goes on under the texts that were current then, because nobody
-    can be asked again in the middle of a sentence. ``appointment_id`` is where an agreement to explain may hold.
+    ``began_at`` is when a running conversation began, with its first client: it goes on under the texts that were
+    current then, because nobody can be asked again in the middle of a sentence. ``appointment_id`` is where an
+    agreement to explain may hold.
     """
     everybody = frozenset(each.seat_id for each in needs.others)
     mine = [each for each in grants if each.client_id == needs.client_id and each.at <= now]

@@ -51,7 +51,7 @@ class Person:
     client_id: str | None = None
     """For clients: who they are across appointments."""
     mid_call: bool = False
-    """Invited after the conversation had begun."""
+    """Invited after the first client had come in."""
 
 
 @dataclass(frozen=True)

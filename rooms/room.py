@@ -41,6 +41,8 @@ class Room:
     host: str | None = None
     last_host: str | None = None
     started_at: datetime | None = None
+    client_came_at: datetime | None = None
+    """When the first client came in. Before that people of the team may be there, but no conversation runs."""
     ended_at: datetime | None = None
     empty_since: datetime | None = None
     arrivals: int = 0
@@ -300,6 +302,8 @@ class Room:
             replace(seat, device=arrival.device, conn=arrival.conn, knock=knock, abilities=arrival.abilities), now
         )
         self.started_at = self.started_at or now
+        if seat.plan.role is Role.CLIENT:
+            self.client_came_at = self.client_came_at or now
         effects += self._state_helper(seat.id, arrival.with_helper, seat.id, now)
         return effects + self.settle(now)
 

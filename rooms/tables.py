@@ -30,6 +30,7 @@ class LiveRoom(Base):
     pause_told: Mapped[bool] = mapped_column(Boolean)
     last_host: Mapped[str | None] = mapped_column(String(ID_LENGTH))
     started_at: Mapped[datetime | None]
+    client_came_at: Mapped[datetime | None]
     empty_since: Mapped[datetime | None]
     ended_at: Mapped[datetime | None] = mapped_column(index=True)
     arrivals: Mapped[int] = mapped_column(Integer)
@@ -69,6 +70,7 @@ def changed(before: Room, after: Room) -> tuple[LiveRoom, list[LiveSeat], list[s
         pause_told=after.pause_told,
         last_host=after.last_host,
         started_at=after.started_at,
+        client_came_at=after.client_came_at,
         empty_since=after.empty_since,
         ended_at=after.ended_at,
         arrivals=after.arrivals,
@@ -102,6 +104,7 @@ async def load(session: AsyncSession, plan: MeetingPlan) -> Room:
         pause_told=row.pause_told,
         last_host=row.last_host,
         started_at=row.started_at,
+        client_came_at=row.client_came_at,
         empty_since=row.empty_since,
         ended_at=row.ended_at,
         arrivals=row.arrivals,

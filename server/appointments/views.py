@@ -180,7 +180,8 @@ async def show(request: web.Request) -> web.Response:
         hosts = [seat.account_id for seat in everybody if seat.account_id is not None and seat.revoked_at is None]
         certified = await vault.certified_among(session, hosts, now)
         unsuitable = await suitability.why_not(session, case.id, now)
-        unwanted = await _unwanted(session, appointment, now) if may[Action.INVITE.value] else {}
+        may_know = await allowed(request, session, Action.KNOW_REFUSALS, case.id)
+        unwanted = await _unwanted(session, appointment, now) if may_know else {}
     standing = line.state is not board.State.CANCELLED and not appointment.is_over(now)
     open_links = unsuitable is None and standing and may[Action.INVITE.value]
     return render(

@@ -32,6 +32,7 @@ class Scene:
     papers: list[Representation]
     suitability: Suitability | None
     began_at: datetime | None
+    """When the first client came in; None as long as only the team may be there."""
 
     def needs(self, seat_id: str) -> Needs:
         """What the client on this seat is asked. Raises LookupError for any other seat."""
@@ -68,7 +69,7 @@ async def scene(session: AsyncSession, key: CaseKey, appointment_id: str, now: d
         )
     ).all()
     key.unlock(list(seats))
-    began_at = await session.scalar(select(LiveRoom.started_at).where(LiveRoom.appointment_id == appointment_id))
+    began_at = await session.scalar(select(LiveRoom.client_came_at).where(LiveRoom.appointment_id == appointment_id))
     clients = [seat.client_id for seat in seats if seat.client_id]
     links = await representations_of(session, [seat.id for seat in seats])
     return Scene(

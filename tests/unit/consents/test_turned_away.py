@@ -87,7 +87,16 @@ async def walk(database: Database) -> AsyncIterator[Walk]:
 
 def began(session: AsyncSession, appointment: Appointment, at: datetime) -> None:
     """The conversation began at this moment."""
-    session.add(LiveRoom(appointment_id=appointment.id, locked=False, pause_told=False, started_at=at, arrivals=2))
+    session.add(
+        LiveRoom(
+            appointment_id=appointment.id,
+            locked=False,
+            pause_told=False,
+            started_at=at,
+            client_came_at=at,
+            arrivals=2,
+        )
+    )
 
 
 async def test_whoever_was_refused_in_the_call_stays_outside_at_the_next_appointment(walk: Walk) -> None:

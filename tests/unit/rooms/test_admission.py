@@ -58,6 +58,18 @@ def test_it_lets_a_team_member_in_directly() -> None:
     assert room.started_at == at(0)
 
 
+def test_the_conversation_begins_with_the_first_client_who_comes_in() -> None:
+    room = running(client=False)
+    room.arrive(arrival(CLIENT, "c"), at(5))
+    assert room.client_came_at is None, "who waits at the door is not there yet"
+    room.admit("m", CLIENT, at(9))
+    assert (room.started_at, room.client_came_at) == (at(0), at(9))
+    room.leave("c", at(20))
+    room.arrive(arrival(CLIENT, "c"), at(30))
+    room.admit("m", CLIENT, at(31))
+    assert room.client_came_at == at(9)
+
+
 def test_it_writes_who_admitted_whom() -> None:
     room = running(client=False)
     room.arrive(arrival(CLIENT, "c", with_helper=True), at(5))
