@@ -179,6 +179,21 @@ async def test_whoever_wants_it_explained_meets_the_case_manager_and_agrees_in_t
     assert await psychologist.evaluate("poruch.state().producers.every(one => one.seat !== " + _seat(demo.client) + ")")
     assert await client.evaluate(f"poruch.state().producers.every(one => one.seat !== {_seat(other)})")
 
+    # The question can be put off by a button, on a tablet without an Escape key too: nothing is answered then.
+    await client.click("button", "Read and answer now")
+    await client.find("button", "Leave quickly")
+    await client.click("button", "Not now")
+    await client.wait_for("document.querySelector('dialog') === null")
+    await client.find("heading", "We explain it to you first")
+    assert await client.evaluate("poruch.state().you.consent") == "explain"
+    await client.click("button", "Read and answer now")
+    await client.click_css("dialog[open] .consent__yes")
+    await client.wait_for("document.querySelector('dialog[open] h2')?.innerText.includes('nterpreter')")
+    # From a later page, too: what was touched before it is not an answer yet.
+    await client.click("button", "Not now")
+    await client.wait_for("document.querySelector('dialog') === null")
+    assert await client.evaluate("poruch.state().you.consent") == "explain"
+
     await client.click("button", "Read and answer now")
     await client.click_css("dialog[open] .consent__yes")
     await client.wait_for("document.querySelector('dialog[open] h2')?.innerText.includes('nterpreter')")

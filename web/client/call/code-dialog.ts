@@ -2,6 +2,7 @@
 import type { CodeTalk, Talk } from "../code-talk";
 import type { Code } from "../e2ee/code";
 import { fill, h, type Child } from "../ui/dom";
+import { exitRow } from "../ui/exit";
 import { t } from "../ui/i18n";
 import { icon, type IconName } from "../ui/icons";
 import { announce } from "../ui/live";
@@ -21,8 +22,6 @@ export class CodeDialog {
   readonly #dialog: HTMLDialogElement = h(
     "dialog",
     { class: "dialog code-dialog", "aria-labelledby": "code-title" },
-    this.#title,
-    this.#body,
   );
 
   /** `isPaused`: an earlier code did not match, so that nobody hears or sees the other here. `phone` may be empty. */
@@ -51,6 +50,7 @@ export class CodeDialog {
     this.#title.textContent = title;
     fill(this.#body, ...body);
     if (!this.#dialog.open) {
+      fill(this.#dialog, this.#title, this.#body, exitRow());
       document.body.append(this.#dialog);
       this.#dialog.showModal();
     }

@@ -4,6 +4,7 @@ import type { ShareFault } from "../screen-share";
 import { playChime } from "../lobby/chime";
 import type { Quality } from "../quality";
 import { fill, h, setText, type Child } from "../ui/dom";
+import { exitRow } from "../ui/exit";
 import { t } from "../ui/i18n";
 import { lineWords } from "./line-words";
 
@@ -24,6 +25,7 @@ export function openDialog(title: string, body: Child[], onClose?: () => void): 
     h("h2", { id, class: "dialog__title", tabindex: -1 }, title),
     ...body,
     h("div", { class: "dialog__buttons" }, close),
+    exitRow(),
   );
   dialog.addEventListener("close", () => {
     dialog.remove();

@@ -1,5 +1,7 @@
 /** The pages that ask, above the call: the same pages as in the lobby, one after the other. */
 import { h } from "../ui/dom";
+import { exitRow } from "../ui/exit";
+import { t } from "../ui/i18n";
 import { icon } from "../ui/icons";
 import type { Show } from "./pages";
 
@@ -30,11 +32,14 @@ export function inDialogs(life: AbortSignal): Show {
       const id = `consent-dialog-${++count}`;
       const heading = h("h2", { id, class: "dialog__title", tabindex: -1 }, view.title);
       const picture = view.picture === undefined ? null : h("div", { class: "lobby__picture" }, icon(view.picture));
+      // Not every device has an Escape key: whoever is asked can put it off as easily as answer.
+      const later = h("button", { type: "button", class: "button button--quiet", onclick: () => dialog.close() }, t("Not now"));
       const dialog: HTMLDialogElement = h(
         "dialog",
         { class: "dialog consent-dialog", "aria-labelledby": id },
         h("div", { class: "lobby__heading" }, picture, heading),
         ...view.body,
+        h("div", { class: "consent-dialog__out" }, later, exitRow()),
       );
       dialog.addEventListener("close", end, { signal: alive.signal });
       life.addEventListener("abort", end, { signal: alive.signal });

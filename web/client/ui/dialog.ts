@@ -1,5 +1,6 @@
 /** A question that must be answered before anything else goes on. */
 import { h } from "./dom";
+import { exitRow } from "./exit";
 
 export type Question = {
   readonly title: string;
@@ -28,6 +29,7 @@ export function confirmDialog(question: Question): Promise<boolean> {
       h("h2", { id: `${id}-title`, class: "dialog__title" }, question.title),
       question.body ? h("p", { id: `${id}-body`, class: "dialog__body" }, question.body) : null,
       h("div", { class: "dialog__buttons" }, yes, no),
+      exitRow(),
     );
     dialog.addEventListener("close", () => {
       dialog.remove();

@@ -33,6 +33,12 @@ export function quickExitButton(): HTMLButtonElement {
   );
 }
 
+/** The same way out inside a dialog, which makes the page's own one inert; null where the page has none. */
+export function exitRow(): HTMLElement | null {
+  if (document.querySelector(".quick-exit") === null) return null;
+  return h("div", { class: "dialog__exit" }, quickExitButton());
+}
+
 /** Escape or Shift, three times within three seconds, does what the button does. */
 export function watchExitKeys(signal?: AbortSignal): void {
   let presses: { readonly key: string; readonly at: number }[] = [];
