@@ -72,12 +72,12 @@ screenshots: setup system ## Walk the demo, keep a picture of every page in var/
 	@$(BIN)/python -m tests.support.screenshots var/pictures
 	@for picture in docs/pictures/*.png; do cp "var/pictures/$${picture##*/}" "$$picture"; done
 
-release-hashes: $(STAMPS)/npm $(STAMPS)/catalogs ## List SHA-256 and integrity of every file that a call page loads (with SERVER=https://… as a static host has it).
-	@cd web && node release.mjs $(if $(SERVER),--server=$(SERVER))
+release-hashes: $(STAMPS)/npm $(STAMPS)/catalogs ## List SHA-256 and integrity of every file that a call page loads (PHONE='…' as the page names it; with SERVER=https://… as a static host has it).
+	@cd web && node release.mjs $(if $(SERVER),--server=$(SERVER)) $(if $(PHONE),--phone='$(PHONE)')
 
-static-client: $(STAMPS)/npm $(STAMPS)/catalogs ## Put the call page for another host into TO=directory; it belongs to SERVER=https://….
+static-client: $(STAMPS)/npm $(STAMPS)/catalogs ## Put the call page for another host into TO=directory; it belongs to SERVER=https://… and names PHONE='…'.
 	@test -n '$(SERVER)' && test -n '$(TO)' || { echo 'say which: make static-client SERVER=https://poruch.example.org TO=var/static-client'; exit 1; }
-	@cd web && node release.mjs --server=$(SERVER) --to='$(abspath $(TO))'
+	@cd web && node release.mjs --server=$(SERVER) $(if $(PHONE),--phone='$(PHONE)') --to='$(abspath $(TO))'
 
 bench-encryption: setup system ## Measure what the encryption costs in both browsers; keeps bench/results/encryption.json.
 	@$(BIN)/python -m bench.encryption

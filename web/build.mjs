@@ -17,6 +17,8 @@ const readable = process.argv.includes("--readable");
 // For a static host elsewhere: the address of the server that its call page belongs to.
 const server = process.argv.find((word) => word.startsWith("--server="))?.slice("--server=".length) ?? "";
 if (server && new URL(server).origin !== server) throw new Error(`--server=${server} is not like https://poruch.example.org`);
+// The telephone number for help, where a static host or somebody who compares builds the page; a server writes its own.
+const phone = process.argv.find((word) => word.startsWith("--phone="))?.slice("--phone=".length) ?? "";
 // Switches that only tests may have, such as the older way to encoded frames; never in what people get.
 const forTests = process.argv.includes("--for-tests");
 // `--instead=client/a=../tests/b.ts`: a test's module in the place of one of ours, which knows nothing of it.
@@ -144,9 +146,14 @@ async function workers() {
   return built;
 }
 
+// As server/files.py does it, to the byte.
+const ESCAPES = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#x27;" };
+const escaped = (text) => text.replace(/[&<>"']/g, (sign) => ESCAPES[sign]);
+
 function callPage() {
   const source = readFileSync(join(WEB, "call.html"), "utf8").replace("%server%", server);
   const page = source.replace(/%(integrity:)?([\w./-]+)%/g, (_, wanted, logical) => {
+    if (logical === "phone") return escaped(phone);
     const file = manifest[logical];
     if (file === undefined) throw new Error(`call.html names ${logical}, which was not built`);
     return wanted ? integrity(file) : file;

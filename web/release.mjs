@@ -1,5 +1,6 @@
 // Builds the call page and lists every file that it loads, by SHA-256, so that anybody can compare it with what a server delivers.
 // `--server=https://…`: as it is for a static host that belongs to that server. `--to=DIR`: puts just these files there.
+// `--phone=…`: the telephone number for help that stands in the page.
 // Any other option goes to build.mjs.
 
 import { spawnSync } from "node:child_process";

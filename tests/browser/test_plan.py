@@ -98,5 +98,27 @@ async def test_a_replaced_or_damaged_link_says_what_to_do(demo: Demo, in_chromiu
     await client.goto(meeting.invitation)
     await client.click("button", "English")
     await client.find("heading", "This link is no longer valid")
+    # No seat says whom to phone: the page itself does.
+    phone = "Phone: +380 44 000 00 00"
+    await client.find("link", phone)
     await client.goto(damaged(meeting.invitation))
     await client.find("heading", "This link does not work")
+    await client.find("link", phone)
+    # What is cut off with its secrets is not even asked about.
+    await client.goto(meeting.invitation.partition("&")[0] + "&s=x")
+    await client.find("heading", "This link does not work")
+    await client.find("link", phone)
+
+
+async def test_a_page_that_reaches_no_server_or_runs_no_script_says_whom_to_phone(
+    demo: Demo, in_chromium: MakeChromiumPerson
+) -> None:
+    client = await in_chromium("client", viewport=PHONE)
+    await client.raw.route("**/api/seat", lambda route: route.abort("connectionfailed"))
+    await client.goto(demo.invitation)
+    await client.find("heading", "No connection")
+    await client.find("link", "Phone: +380 44 000 00 00")
+    bare = await in_chromium("client without script", java_script_enabled=False)
+    await bare.raw.goto(demo.invitation)
+    assert "phone the person who invited you" in await bare.raw.inner_text("body")
+    assert "+380 44 000 00 00" in await bare.raw.inner_text("body")

@@ -18,6 +18,7 @@ from pydantic import SecretStr
 from consent.database import Database
 from consent.policy import Role
 from server import files
+from server.app import WEB
 from server.health import DRAIN
 from server.http import security
 from server.http.context import MEDIA
@@ -161,6 +162,26 @@ async def test_built_files_are_kept_for_good_and_nothing_else_can_be_read(
         assert response.headers["Cache-Control"] == "public, max-age=31536000, immutable"
     for path in ("/static/..%2f..%2fserver/app.py", "/static/%2e%2e/secret", "/static/."):
         assert (await client.get(path)).status == 404
+
+
+class TestCallPage:
+    @pytest.fixture
+    def app(self, app: web.Application, tmp_path: Path) -> web.Application:
+        """With the page as it is built for a server, and without the rest of a build."""
+        (tmp_path / "call.html").write_text((WEB / "call.html").read_text().replace("%phone%", ""))
+        app[files.DIST] = tmp_path
+        return app
+
+    async def test_it_says_whom_to_phone_before_anything_else_is_asked(
+        self, client: Client, settings: Settings
+    ) -> None:
+        response = await client.get("/call")
+        assert (response.status, response.content_type) == (200, "text/html")
+        assert response.headers["Cache-Control"] == "no-cache"
+        page = await response.text()
+        assert f'<meta name="poruch-phone" content="{settings.help_phone}">' in page
+        # Also for whoever has no script.
+        assert settings.help_phone in page.partition("<noscript>")[2]
 
 
 async def test_it_is_ready_when_database_and_media_work_and_not_while_stopping(

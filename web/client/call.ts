@@ -18,6 +18,7 @@ import { runLobby } from "./lobby/lobby";
 import { waitingRoom } from "./lobby/waiting";
 import { Quality, type Counters } from "./quality";
 import { deviceId, readClaim, SeatClaim, type Claim } from "./seat";
+import { helpPhone } from "./server";
 import { MediaSession } from "./session";
 import { Sound } from "./sound";
 import { until } from "./store";
@@ -160,7 +161,7 @@ class Page {
     this.#encryption?.stop();
     this.#devices.closeAll();
     const kind = this.#seat?.you.kind ?? "link";
-    const { id: appointment = "", help_phone: phone = "" } = this.#seat?.appointment ?? {};
+    const { id: appointment = "", help_phone: phone = helpPhone() } = this.#seat?.appointment ?? {};
     showEnding(this.#screen, { code, text, phone, kind, appointment });
   }
 }
@@ -173,7 +174,7 @@ const link = readLink();
 // Another link pasted into the same tab is another visit.
 window.addEventListener("hashchange", () => location.reload());
 if (claim && link !== "damaged") await new Page(claim, link, screen).begin();
-else showEnding(screen, { code: "link_unknown", text: "", phone: "", kind: "link", appointment: "" });
+else showEnding(screen, { code: "link_unknown", text: "", phone: helpPhone(), kind: "link", appointment: "" });
 
 /** A link that asks for encryption and is cut short is never followed without it. */
 function readLink(): LinkFragment | null | "damaged" {

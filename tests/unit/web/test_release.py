@@ -7,9 +7,12 @@ import hashlib
 import os
 import shutil
 import subprocess
+from html import escape
 from pathlib import Path
 
 import pytest
+
+from server.files import with_phone
 
 WEB = Path(__file__).parents[3] / "web"
 
@@ -76,6 +79,17 @@ def test_it_lists_and_copies_everything_that_the_page_loads(checkout: Path, tmp_
     page = (out / "call.html").read_text()
     assert '<meta name="poruch-server" content="https://poruch.example.org">' in page
     assert '"/static' not in page
+
+
+def test_with_the_phone_number_it_is_the_very_page_that_a_server_delivers(checkout: Path, tmp_path: Path) -> None:
+    phone = "+380 44 <b>\"000\"</b> & 'all' %server%"
+    for name, options in (("without", ()), ("with", (f"--phone={phone}",))):
+        _release(checkout, f"--to={tmp_path / name}", *options, temporary=tmp_path / f"build {name}")
+    page = (tmp_path / "without" / "call.html").read_text()
+    assert with_phone(page, "") == page
+    delivered = with_phone(page, phone)
+    assert (tmp_path / "with" / "call.html").read_text() == delivered
+    assert delivered.count(escape(phone)) == 2
 
 
 def test_a_server_that_is_no_origin_is_refused(checkout: Path, tmp_path: Path) -> None:

@@ -1,5 +1,5 @@
 /** The page after which nothing follows by itself: a link that does not work, a seat that was closed, the end. */
-import { buttons, Frame, mainButton, phoneLink, steps, type View } from "../lobby/frame";
+import { buttons, Frame, mainButton, phoneLink, steps, text, type View } from "../lobby/frame";
 import { atServer } from "../server";
 import { h, type Child } from "../ui/dom";
 import { t } from "../ui/i18n";
@@ -10,7 +10,7 @@ export interface Ending {
   code: string;
   /** The server's words, for a code that this page does not know. */
   text: string;
-  /** "" while nobody knows it. */
+  /** "" where the organisation has none. */
   phone: string;
   /** Staff come back through their own pages, everybody else through the link. */
   kind: "staff" | "link";
@@ -37,10 +37,16 @@ function view(ending: Ending, alive: AbortSignal): View {
     body: [
       steps(words.lines),
       again(words, ending.code.startsWith("declined") ? DECLINED_MS : 0, alive),
-      words.call === true && ending.phone !== "" ? buttons(phoneLink(ending.phone, t("Phone:"))) : null,
+      words.call === true ? call(ending) : null,
       ending.kind === "staff" ? staffLinks(ending.appointment) : null,
     ],
   };
+}
+
+/** A number to touch; without one, who else can help. */
+function call({ phone, kind }: Ending): Child {
+  if (phone !== "") return buttons(phoneLink(phone, t("Phone:")));
+  return kind === "link" ? text(t("If you need help, phone the person who invited you.")) : null;
 }
 
 function staffLinks(appointment: string): HTMLElement {
