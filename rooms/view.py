@@ -51,6 +51,8 @@ class RoomView:
     media_epoch: int
     host: str | None
     help_phone: str
+    starts_at: datetime
+    """As planned now: it may be moved while somebody waits."""
     started_at: datetime | None
 
 
@@ -146,6 +148,7 @@ def look(
             media_epoch=media_epoch,
             host=room.host,
             help_phone=room.plan.help_phone,
+            starts_at=room.plan.starts_at,
             started_at=room.started_at,
         ),
         people=tuple(_person(room, each, seat, halted) for each in visible),

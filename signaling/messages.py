@@ -280,6 +280,7 @@ class StateRoom(Sent):
     media_epoch: int
     host: Id | None
     help_phone: str
+    starts_at: Moment
     started_at: Moment | None
 
 

@@ -76,6 +76,25 @@ async def test_a_moved_appointment_shows_its_new_time_and_a_cancelled_one_says_s
     await client.find("heading", "The conversation was moved")
 
 
+async def test_who_waits_is_told_that_it_begins_a_little_later(demo: Demo, in_chromium: MakeChromiumPerson) -> None:
+    manager = await in_chromium("case manager", viewport=DESK)
+    client = await in_chromium("client", viewport=PHONE, timezone_id="Europe/Kyiv")
+    await sign_in(manager, demo, "case_manager")
+    meeting = await plan(manager, demo)
+    await arrive(client, meeting.invitation)
+    await client.see("The conversation is planned for ")
+
+    later = datetime.now(UTC).astimezone(KYIV) + timedelta(minutes=40)
+    await manager.click("button", "Move")
+    await manager.fill("Day", f"{later:%Y-%m-%d}")
+    await manager.fill("Time", f"{later:%H:%M}")
+    await manager.click("button", "Move the appointment")
+    await client.see(f"The conversation was moved. It is planned for {later:%H:%M} now.")
+    # Its patience begins at the new time, too.
+    await client.see(f"If nobody comes by {later + timedelta(minutes=10):%H:%M}, phone")
+    await client.find("heading", "Please wait here")
+
+
 async def test_a_cancelled_appointment_ends_the_waiting(demo: Demo, in_chromium: MakeChromiumPerson) -> None:
     manager = await in_chromium("case manager", viewport=DESK)
     client = await in_chromium("client", viewport=PHONE)

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 
-import { presence, patienceEnds } from "../../web/client/lobby/waiting";
+import { patienceEnds, plannedWords, presence } from "../../web/client/lobby/waiting";
 import { n, pluralForm, substitute, t } from "../../web/client/ui/i18n";
 import { clockHere, clocksDiffer, dayAndClock, durationInWords } from "../../web/client/ui/times";
 
@@ -72,6 +72,15 @@ describe("the waiting room", () => {
   it("gives the team ten minutes from the start, or from a later coming", () => {
     assert.equal(patienceEnds(100 * MINUTE, 80 * MINUTE), 110 * MINUTE);
     assert.equal(patienceEnds(100 * MINUTE, 130 * MINUTE), 140 * MINUTE);
+  });
+
+  it("says when it begins, and that this was changed, by both clocks where they differ", () => {
+    const [told, moved] = ["2026-11-22T12:00:00.000Z", "2026-11-22T12:20:00.000Z"];
+    assert.equal(plannedWords(told, told, "Europe/Kyiv", "Europe/Kyiv"), "The conversation is planned for 14:00.");
+    const words = "The conversation was moved. It is planned for";
+    assert.equal(plannedWords(moved, told, "Europe/Kyiv", "Europe/Kyiv"), `${words} 14:20 now.`);
+    const both = "13:20 on your clock (14:20 where your team is)";
+    assert.equal(plannedWords(moved, told, "Europe/Kyiv", "Europe/Berlin"), `${words} ${both} now.`);
   });
 
   it("says of each person in words whether they are there", () => {

@@ -234,6 +234,15 @@ async def test_it_tells_people_that_the_appointment_was_cancelled_or_moved(house
     assert await manager.until_closed() == "cancelled"
 
 
+async def test_it_tells_who_waits_the_new_time_when_they_need_not_go(house: House) -> None:
+    client = await house.come(CLIENT)
+    assert client.state["room"]["starts_at"] == "2026-03-05T12:00:00.000Z"
+    house.plans[APPOINTMENT] = replace(plan(), starts_at=NOON + timedelta(minutes=45))
+    await house.rooms.appointment_changed(APPOINTMENT)
+    await client.until(lambda: client.state["room"]["starts_at"] == "2026-03-05T12:45:00.000Z")
+    assert client.state["you"]["phase"] == "waiting"
+
+
 async def test_it_ends_the_connection_of_a_revoked_invitation_and_voids_its_tickets(house: House) -> None:
     manager = await house.come(MANAGER)
     client = await house.come(CLIENT)

@@ -133,6 +133,9 @@ export interface Snapshot {
     media_epoch: number;
     host: string | null;
     help_phone: string;
+    /** As planned now: it may be moved while somebody waits. */
+    starts_at: Instant;
+    /** When the first person came in. */
     started_at: Instant | null;
   };
   people: Person[];

@@ -1,7 +1,7 @@
 /** The waiting room: who is expected and who is there, and what to do when nobody comes. */
 import type { Connection } from "../connection";
 import type { Devices } from "../devices";
-import type { Person, SeatReply, Snapshot } from "../types";
+import type { Instant, Person, SeatReply, Snapshot } from "../types";
 import { fill, h, setText } from "../ui/dom";
 import { t } from "../ui/i18n";
 import { icon } from "../ui/icons";
@@ -23,6 +23,14 @@ const WELCOME_MS = 1_500;
 /** When the page begins to say "call", as server time. */
 export function patienceEnds(startsAt: number, cameAt: number): number {
   return Math.max(startsAt, cameAt) + PATIENCE_MS;
+}
+
+/** The planned time in words; `told` is what the person was told before. */
+export function plannedWords(startsAt: Instant, told: Instant, zone: string, own: string = ownZone()): string {
+  const time = clockHere(new Date(startsAt), zone, own);
+  return Date.parse(startsAt) === Date.parse(told)
+    ? t("The conversation is planned for {time}.", { time })
+    : t("The conversation was moved. It is planned for {time} now.", { time });
 }
 
 /** The waiting screen alone, for a seat that has entered; resolved when it is in. */
@@ -86,16 +94,20 @@ function view(
   leave: () => void,
 ): View {
   const { appointment } = seat;
+  const planned = h("p", { class: "lobby__text", role: "status" });
   const state = h("div", { role: "status", class: "waiting__state" });
   const people = h("ul", { class: "lobby__people" });
   const late = h("div", { role: "status" });
   const asked = h("p", { class: "lobby__text", role: "status" });
   let here: ReadonlySet<string> = new Set();
   let cameAt = now();
+  let startsAt = appointment.starts_at;
   let wasAway = false;
   let said = "";
 
   const showPeople = (snapshot: Snapshot | null): void => {
+    startsAt = snapshot?.room.starts_at ?? startsAt;
+    setText(planned, plannedWords(startsAt, appointment.starts_at, appointment.time_zone));
     const everybody = snapshot?.people ?? [];
     const team = everybody.filter((person) => person.seat !== seat.you.seat);
     const since = everybody.find((person) => person.seat === seat.you.seat)?.since;
@@ -112,7 +124,7 @@ function view(
     showLate();
   };
   const showLate = (): void => {
-    const ends = patienceEnds(Date.parse(appointment.starts_at), cameAt);
+    const ends = patienceEnds(Date.parse(startsAt), cameAt);
     const until = clockHere(new Date(ends), appointment.time_zone);
     const hope = here.size > 0 ? "somebody" : now() >= ends ? "late" : "early";
     // Written anew only when it says something new, because it is read aloud.
@@ -140,6 +152,7 @@ function view(
     title: t("Please wait here"),
     body: [
       text(t("You will be let in soon. The screen flashes and a sound plays when it is your turn.")),
+      planned,
       asked,
       state,
       h("h2", { class: "lobby__subtitle" }, t("Who is expected")),
