@@ -94,8 +94,8 @@ export class Devices extends Store<DeviceState> {
     const deviceId = choice.deviceId ?? null;
     this.closeCamera();
     const video = {
-      width: { ideal: STRONG ? 1280 : 640 },
-      height: { ideal: STRONG ? 720 : 360 },
+      width: { ideal: isStrong() ? 1280 : 640 },
+      height: { ideal: isStrong() ? 720 : 360 },
       frameRate: { ideal: 20, max: 24 },
       ...(deviceId ? { deviceId: { exact: deviceId } } : { facingMode: facing }),
     };
@@ -165,13 +165,18 @@ export class Devices extends Store<DeviceState> {
     }
   }
 
+  /** As the camera: a phone call lets go of it without telling the page. */
   async #reopenMicrophone(deviceId: string | null): Promise<void> {
-    try {
-      await this.openMicrophone(deviceId);
-    } catch {
-      // The chosen one is gone: whatever the system offers is better than silence.
-      if (deviceId !== null) await this.openMicrophone(null).catch(() => undefined);
+    // Where the chosen one is gone, whatever the system offers is better than silence.
+    for (const choice of deviceId === null ? [null] : [deviceId, null]) {
+      try {
+        await this.openMicrophone(choice);
+        return;
+      } catch {
+        continue;
+      }
     }
+    setTimeout(() => void this.revive(), AGAIN_MS);
   }
 
   #watch(track: MediaStreamTrack, device: "microphone" | "camera"): void {
@@ -190,11 +195,11 @@ export class Devices extends Store<DeviceState> {
   }
 }
 
-/** After so long a camera that could not be had is asked for again. */
+/** After so long a device that could not be had is asked for again. */
 const AGAIN_MS = 2000;
 
 /** Whether this device can encode a large picture in three sizes without getting hot. */
-const STRONG = navigator.hardwareConcurrency >= 4;
+const isStrong = (): boolean => navigator.hardwareConcurrency >= 4;
 
 const isTaken = (track: MediaStreamTrack | null): boolean => track?.readyState === "ended" || track?.muted === true;
 
