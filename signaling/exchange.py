@@ -39,6 +39,8 @@ class SeatYou(Sent):
     role: Role
     name: str
     kind: Literal["link", "staff"]
+    reads_record: bool
+    """Whether the page may lead to the session record when it is over."""
 
 
 class Expected(Sent):

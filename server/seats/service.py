@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from consent import keys as case_keys
+from consent.policy import Action, allows
 from rooms.outside import EARLY
 from server.appointments import service as appointments
 from server.appointments.links import LinkError
@@ -90,7 +91,13 @@ async def exchange(
     return SeatReply(
         ticket=_ticket(keys, context, asked.device, spoken, now) if door == "open" else None,
         resume=_resume(keys, context, asked.device) if door == "open" else None,
-        you=SeatYou(seat=context.seat_id, role=context.role, name=context.name, kind=context.kind),
+        you=SeatYou(
+            seat=context.seat_id,
+            role=context.role,
+            name=context.name,
+            kind=context.kind,
+            reads_record=context.kind == "staff" and allows(context.role, Action.READ_RECORD, on_team=True),
+        ),
         appointment=SeatAppointment(
             id=context.appointment_id,
             status=door,

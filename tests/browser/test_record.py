@@ -111,6 +111,22 @@ async def test_the_record_tells_the_walk_within_two_seconds(demo: Demo, in_chrom
     await manager.find("link", "Session record")
 
 
+async def test_after_the_call_it_is_offered_to_those_who_may_read_it(
+    demo: Demo, in_chromium: MakeChromiumPerson
+) -> None:
+    manager = await in_chromium("case manager", viewport=DESK)
+    interpreter = await in_chromium("interpreter", viewport=DESK)
+    await asyncio.gather(sign_in(manager, demo, "case_manager"), sign_in(interpreter, demo, "interpreter"))
+    meeting = await plan(manager, demo)
+    await asyncio.gather(join(manager, meeting.url), join(interpreter, meeting.url))
+    await leave(interpreter)
+    await interpreter.find("link", "To my appointments")
+    assert await interpreter.count("link", "Session record") == 0
+    await leave(manager)
+    await manager.click("link", "Session record")
+    await manager.find("heading", "Session record")
+
+
 async def test_the_supervisor_reads_it_and_the_reading_is_recorded(demo: Demo, in_chromium: MakeChromiumPerson) -> None:
     manager = await in_chromium("case manager", viewport=DESK)
     supervisor = await in_chromium("supervisor", viewport=DESK)

@@ -40,15 +40,15 @@ class Desk:
     manager: casework.Worker
     keys: service.Keys
 
-    async def plan(self, **starts_in: float) -> Appointment:
-        """An appointment that begins so far from now."""
+    async def plan(self, also: Sequence[seats.NewSeat] = (), **starts_in: float) -> Appointment:
+        """An appointment that begins so far from now, with these people beside the usual ones."""
         now = datetime.now(UTC)
         starts_at = now + timedelta(**starts_in)
         async with self.database.write() as session:
             case = await casework.open_case(session, self.manager)
             guest = seats.NewSeat(Role.AGENCY_GUEST, "Гість", "uk")
             return await casework.plan(
-                session, self.manager, case, starts_at=starts_at, now=min(now, starts_at), guests=[guest]
+                session, self.manager, case, starts_at=starts_at, now=min(now, starts_at), guests=[guest, *also]
             )
 
     async def seat(self, appointment: Appointment, role: Role) -> str:
@@ -60,9 +60,9 @@ class Desk:
         """The client's link token."""
         return links.make(self.keys.link, await self.seat(appointment, Role.CLIENT), version)
 
-    async def code(self, appointment: Appointment) -> str:
-        """An entry code of the case manager."""
-        claims = {"seat": await self.seat(appointment, Role.CASE_MANAGER)}
+    async def code(self, appointment: Appointment, role: Role = Role.CASE_MANAGER) -> str:
+        """An entry code of this member of the team."""
+        claims = {"seat": await self.seat(appointment, role)}
         return tickets.issue(self.keys.ticket, Kind.ENTRY, claims, datetime.now(UTC) + timedelta(seconds=60))
 
     async def ask(self, expected: int = 200, **body: Any) -> dict[str, Any]:
@@ -104,6 +104,17 @@ async def test_it_gives_a_ticket_for_a_link_and_writes_nothing(desk: Desk, entri
 async def test_it_names_the_team_and_oneself_but_no_other_guest(desk: Desk) -> None:
     reply = await desk.ask(link=await desk.link(await desk.plan(minutes=30)))
     assert {each["role"] for each in reply["appointment"]["expected"]} == {"case_manager", "client"}
+
+
+async def test_it_tells_of_the_record_whom_the_policy_lets_read_it(desk: Desk) -> None:
+    async with desk.database.write() as session:
+        other = await casework.hire(session, Role.INTERPRETER)
+    interpreter = seats.NewSeat(Role.INTERPRETER, "Олег", "en", account_id=other.id)
+    appointment = await desk.plan([interpreter], minutes=30)
+    for role, reads in ((Role.CASE_MANAGER, True), (Role.INTERPRETER, False)):
+        you = (await desk.ask(code=await desk.code(appointment, role)))["you"]
+        assert (you["kind"], you["reads_record"]) == ("staff", reads)
+    assert (await desk.ask(link=await desk.link(appointment)))["you"]["reads_record"] is False
 
 
 @pytest.mark.parametrize(("starts_in", "status"), [({"minutes": 59}, "open"), ({"hours": 2}, "early")])

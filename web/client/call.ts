@@ -1,6 +1,6 @@
 // The entry of the call page: whose seat this is, the lobby, the call, and how it ends.
 
-import { showEnding } from "./call/closing";
+import { recordOf, showEnding } from "./call/closing";
 import { CallScreen } from "./call/screen";
 import { Connection, type Closed } from "./connection";
 import { ConsentDesk } from "./consent/desk";
@@ -161,8 +161,8 @@ class Page {
     this.#encryption?.stop();
     this.#devices.closeAll();
     const kind = this.#seat?.you.kind ?? "link";
-    const { id: appointment = "", help_phone: phone = helpPhone() } = this.#seat?.appointment ?? {};
-    showEnding(this.#screen, { code, text, phone, kind, appointment });
+    const phone = this.#seat?.appointment.help_phone ?? helpPhone();
+    showEnding(this.#screen, { code, text, phone, kind, record: recordOf(this.#seat) });
   }
 }
 
@@ -174,7 +174,7 @@ const link = readLink();
 // Another link pasted into the same tab is another visit.
 window.addEventListener("hashchange", () => location.reload());
 if (claim && link !== "damaged") await new Page(claim, link, screen).begin();
-else showEnding(screen, { code: "link_unknown", text: "", phone: helpPhone(), kind: "link", appointment: "" });
+else showEnding(screen, { code: "link_unknown", text: "", phone: helpPhone(), kind: "link", record: null });
 
 /** A link that asks for encryption and is cut short is never followed without it. */
 function readLink(): LinkFragment | null | "damaged" {

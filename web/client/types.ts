@@ -52,7 +52,7 @@ export interface Appointment {
 export interface SeatReply {
   ticket: string | null;
   resume: string | null;
-  you: { seat: string; role: Role; name: string; kind: "staff" | "link" };
+  you: { seat: string; role: Role; name: string; kind: "staff" | "link"; reads_record: boolean };
   appointment: Appointment;
   /** null for everybody who is not asked. */
   consent: SeatConsents | null;

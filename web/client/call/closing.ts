@@ -1,6 +1,7 @@
 /** The page after which nothing follows by itself: a link that does not work, a seat that was closed, the end. */
 import { buttons, Frame, mainButton, phoneLink, steps, text, type View } from "../lobby/frame";
 import { atServer } from "../server";
+import type { SeatReply } from "../types";
 import { h, type Child } from "../ui/dom";
 import { t } from "../ui/i18n";
 import { wordsFor, type Words } from "./ending-words";
@@ -14,12 +15,17 @@ export interface Ending {
   phone: string;
   /** Staff come back through their own pages, everybody else through the link. */
   kind: "staff" | "link";
-  /** Whose session record a team member may want to see next; "" while nobody knows it. */
-  appointment: string;
+  /** Where the session record is, for those who may read it. */
+  record: string | null;
 }
 
 /** The host's "no" holds for half a minute. */
 const DECLINED_MS = 30_000;
+
+/** An interpreter of the team reads no record: a link would only lead them to a refusal, which is written down. */
+export function recordOf(seat: SeatReply | null): string | null {
+  return seat?.you.reads_record ? atServer(`/sessions/${encodeURIComponent(seat.appointment.id)}`) : null;
+}
 
 /** Takes the screen for good. Beginning anew is a reload: all that is needed for it is in the address and on the device. */
 export function showEnding(screen: HTMLElement, ending: Ending): void {
@@ -38,7 +44,7 @@ function view(ending: Ending, alive: AbortSignal): View {
       steps(words.lines),
       again(words, ending.code.startsWith("declined") ? DECLINED_MS : 0, alive),
       words.call === true ? call(ending) : null,
-      ending.kind === "staff" ? staffLinks(ending.appointment) : null,
+      ending.kind === "staff" ? staffLinks(ending.record) : null,
     ],
   };
 }
@@ -49,11 +55,11 @@ function call({ phone, kind }: Ending): Child {
   return kind === "link" ? text(t("If you need help, phone the person who invited you.")) : null;
 }
 
-function staffLinks(appointment: string): HTMLElement {
+function staffLinks(record: string | null): HTMLElement {
   const link = (href: string, words: string): HTMLElement =>
     h("a", { class: "lobby__button lobby__button--quiet", href }, words);
   return buttons(
-    appointment !== "" && link(atServer(`/sessions/${encodeURIComponent(appointment)}`), t("Session record")),
+    record !== null && link(record, t("Session record")),
     link(atServer("/"), t("To my appointments")),
   );
 }

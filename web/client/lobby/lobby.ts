@@ -1,5 +1,5 @@
 /** The lobby: from the opened link to the moment when somebody lets the person in. */
-import { showEnding } from "../call/closing";
+import { recordOf, showEnding } from "../call/closing";
 import type { Connection } from "../connection";
 import { consentPages, nobodyActs, withoutAnybodyToAct } from "../consent/lobby";
 import type { Devices } from "../devices";
@@ -55,10 +55,10 @@ export async function runLobby(context: LobbyContext): Promise<LobbyResult> {
 async function untilOpen(frame: Frame, context: LobbyContext): Promise<SeatReply> {
   let { seat } = context;
   while (seat.ticket === null) {
-    const { status, help_phone: phone, id: appointment } = seat.appointment;
+    const { status, help_phone: phone } = seat.appointment;
     if (status === "other_way" && nobodyActs(seat)) await withoutAnybodyToAct(frame, context.desk, seat);
     if (status === "cancelled" || status === "ended" || status === "other_way") {
-      showEnding(context.screen, { code: status, text: "", phone, kind: seat.you.kind, appointment });
+      showEnding(context.screen, { code: status, text: "", phone, kind: seat.you.kind, record: recordOf(seat) });
       return new Promise(() => undefined);
     }
     const outcome = await earlyPage(frame, seat, context.refresh);
