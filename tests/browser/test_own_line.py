@@ -85,6 +85,9 @@ async def test_picture_first_is_kept_on_this_device(call: Call) -> None:
     assert await call.client.evaluate(pressed) == "false"
     await call.client.press("Alt+V")
     await call.client.wait_for(f"{pressed} === 'true'")
+    # Who signs reads what the button does, and how to choose another picture.
+    await call.client.see("To put somebody else first, press “Larger” on their picture.")
+    await call.client.click_css("[data-banner=trouble] button")
     await call.client.reload()
     await is_in(call.client)
     await call.client.wait_for(f"{pressed} === 'true'")

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 
-import { arrange, initials, tiled } from "../../web/client/call/arrangement";
+import { arrange, initials, rankOf, signers, tiled } from "../../web/client/call/arrangement";
 import type { Person, PersonPhase } from "../../web/client/types";
 
 const person = (seat: string, phase: PersonPhase, since: string | null): Person => ({
@@ -85,5 +85,30 @@ describe("initials", () => {
     assert.equal(initials("  анна марія  де ла круз "), "АК");
     assert.equal(initials("Оля"), "О");
     assert.equal(initials(""), "");
+  });
+});
+
+describe("who comes first where pictures come before sound", () => {
+  const since = "2026-11-21T14:00:00.000Z";
+  const as = (seat: string, role: Person["role"]): Person => ({ ...person(seat, "in", since), role });
+  const people = [as("manager", "case_manager"), as("hands", "interpreter"), as("client", "client")];
+  const ranks = (pinned: string | null, first: readonly string[]): string[] =>
+    people.map(({ seat }) => rankOf(seat, arrange([], "client", "grid", pinned, null), pinned, "manager", first));
+
+  it("is the interpreter, who is silent and whom nobody need have made larger", () => {
+    assert.deepEqual(signers(people, "client"), ["hands"]);
+    assert.deepEqual(ranks(null, signers(people, "client")), ["speaker", "pinned", "grid"]);
+  });
+
+  it("is the client, where one is the interpreter oneself", () => {
+    assert.deepEqual(signers(people, "hands"), ["client"]);
+  });
+
+  it("is whoever was made larger, and then nobody else", () => {
+    assert.deepEqual(ranks("client", signers(people, "manager")), ["speaker", "grid", "pinned"]);
+  });
+
+  it("is who speaks, where nobody signs and for everybody who hears", () => {
+    assert.deepEqual(ranks(null, []), ["speaker", "grid", "grid"]);
   });
 });

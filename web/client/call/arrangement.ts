@@ -1,5 +1,6 @@
 /** Which tiles stand where: a pure function of who is here, what was chosen, and who speaks. */
 import type { Person } from "../types";
+import type { Rank } from "./sizes";
 
 export type Layout = "grid" | "speaker";
 
@@ -35,6 +36,25 @@ export function arrange(
   const large = chosen ?? (layout === "speaker" ? heard(others, speaker) : null);
   if (large === null) return { stage: [], rest: all };
   return { stage: [large], rest: all.filter((one) => one !== large) };
+}
+
+/** Whose hands are looked at where nobody was chosen: an interpreter's, and to the interpreter their clients'. */
+export function signers(people: readonly Person[], own: string): string[] {
+  const interprets = people.some(({ seat, role }) => seat === own && role === "interpreter");
+  return people.filter(({ seat, role }) => seat !== own && role === (interprets ? "client" : "interpreter")).map(({ seat }) => seat);
+}
+
+/** How much a picture on the screen is needed. Who signs is silent: without `first`, a line that grows weak would take
+ * the signer's picture before that of anybody who speaks. */
+export function rankOf(
+  key: string,
+  { stage }: Arrangement,
+  pinned: string | null,
+  speaker: string | null,
+  first: readonly string[],
+): Rank {
+  if (pinned === null ? first.includes(key) : pinned === key) return "pinned";
+  return stage.includes(key) || key === speaker ? "speaker" : "grid";
 }
 
 function heard(others: readonly string[], speaker: string | null): string | null {

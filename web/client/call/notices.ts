@@ -13,6 +13,12 @@ import type { HostOrders } from "./host-orders";
 import { weakLineWords } from "./line-words";
 import { knockWords } from "./people-panel";
 
+/** Words that stay until they are closed, or until there are others. */
+export interface Told {
+  words: string;
+  tone: "plain" | "warn";
+}
+
 export interface Moment {
   snapshot: Snapshot;
   link: Link;
@@ -27,8 +33,8 @@ export interface Moment {
   weakLine: boolean;
   /** What the server sees of it. */
   line: LineReport | null;
-  /** A refusal or a device's fault that has just happened. */
-  trouble: string | null;
+  /** A refusal, a device's fault, or what a button has just done. */
+  told: Told | null;
   secrecy: Secrecy;
   arrivals: readonly Arrival[];
   doubtful: readonly Identity[];
@@ -121,11 +127,11 @@ export function notices(moment: Moment, answers: Answers): Banner[] {
       spoken: true,
       buttons: [{ key: "stop-sharing", words: t("Stop showing it"), onPress: answers.stopSharing }],
     },
-    moment.trouble !== null && {
+    moment.told !== null && {
       key: "trouble",
-      words: moment.trouble,
-      picture: "warning",
-      tone: "warn",
+      words: moment.told.words,
+      picture: moment.told.tone === "warn" ? "warning" : "check",
+      tone: moment.told.tone,
       buttons: [{ key: "dismiss", words: t("Close"), onPress: answers.dismiss }],
     },
   ];

@@ -9,7 +9,6 @@ import type { Member } from "../e2ee/crypto";
 import type { Encryption } from "../encryption";
 import type { Guard } from "../guard";
 import { choicesOf, keepChoices } from "../lobby/choices";
-import { phoneLink } from "../lobby/frame";
 import { stayAwake } from "../lobby/wake";
 import type { Quality } from "../quality";
 import { ShareFault } from "../screen-share";
@@ -33,7 +32,8 @@ import { devicesDialog, faultWords, keysDialog, listenForShortcuts, shareFaultWo
 import { HostOrders } from "./host-orders";
 import { KnockAlert } from "./knock-alert";
 import { named } from "./naming";
-import { notices } from "./notices";
+import { notices, type Told } from "./notices";
+import { Paused } from "./paused";
 import { PeoplePanel } from "./people-panel";
 import { SecrecyButton, secrecyDialog } from "./secrecy-panel";
 import { secrecy, type Secrecy } from "./secrecy-words";
@@ -61,7 +61,7 @@ export class CallScreen {
   readonly #bar: Bar;
   readonly #panel: PeoplePanel;
   readonly #banners = new Banners();
-  readonly #paused = h("section", { class: "paused", hidden: true, "aria-live": "polite" });
+  readonly #paused = new Paused();
   readonly #status = h("p", { class: "call__status" });
   readonly #orders: HostOrders;
   readonly #alert: KnockAlert;
@@ -73,7 +73,7 @@ export class CallScreen {
   readonly #consent: ConsentInCall;
   readonly #secrecy = new SecrecyButton(() => this.#explain());
   #layout: Layout = "grid";
-  #trouble: string | null = null;
+  #told: Told | null = null;
   #severalCameras = false;
   #drawing = false;
   #last: Snapshot | null = null;
@@ -122,7 +122,7 @@ export class CallScreen {
           { class: "call__main" },
           this.#consent.element,
           this.#banners.element,
-          this.#paused,
+          this.#paused.element,
           h("div", { class: "call__body" }, this.#stage.element, this.#panel.element, this.#chat.element),
         ),
         this.#bar.element,
@@ -205,6 +205,7 @@ export class CallScreen {
       devices,
       muted,
       audioOnly,
+      sight: session.sight.value,
       interrupted: session.health.value === "mending",
       held: session.held.value,
       open: guard.open.value,
@@ -240,7 +241,7 @@ export class CallScreen {
       sharing: devices.screen.value !== null,
       weakLine: quality.reception.value.ownWeak,
       line: quality.report.value,
-      trouble: this.#trouble,
+      told: this.#told,
       secrecy: secret,
       arrivals: this.#arrivals.shown.value,
       doubtful: encryption.doubtful.value,
@@ -259,7 +260,7 @@ export class CallScreen {
       }),
     );
     this.#alert.update(waiting);
-    this.#drawPaused(snapshot);
+    this.#paused.update(snapshot.room);
     setText(
       this.#status,
       snapshot.room.locked ? t("Closed to newcomers") : here === 1 ? t("Nobody else is here yet") : "",
@@ -287,27 +288,6 @@ export class CallScreen {
     secrecyDialog(encryption, () => this.#secret(), { compare, forgets });
   }
 
-  #drawPaused(snapshot: Snapshot): void {
-    const paused = snapshot.room.phase === "paused";
-    if (paused === !this.#paused.hidden) return;
-    this.#paused.hidden = !paused;
-    const phone = snapshot.room.help_phone;
-    fill(
-      this.#paused,
-      paused && h("h2", { class: "paused__title" }, t("The conversation is paused")),
-      paused &&
-        h(
-          "p",
-          null,
-          t(
-            "No team member who can lead it is here at this moment. Nobody sees or hears you. It goes on by itself when somebody returns.",
-          ),
-        ),
-      paused && phone !== "" && h("p", null, t("If nobody comes, please phone.")),
-      paused && phone !== "" && phoneLink(phone),
-    );
-  }
-
   /** What a screen reader should hear, and what the host did to oneself. */
   #tell(before: Snapshot | null, now: Snapshot): void {
     if (now.you.muted_by_host && !before?.you.muted_by_host) this.#parts.session.muted.set(true);
@@ -315,9 +295,9 @@ export class CallScreen {
     announceChanges(before, now);
   }
 
-  #say(text: string | null): void {
-    this.#trouble = text;
-    if (text !== null) announce(text, "assertive");
+  #say(words: string | null, tone: Told["tone"] = "warn"): void {
+    this.#told = words === null ? null : { words, tone };
+    if (words !== null) announce(words, tone === "warn" ? "assertive" : "polite");
     this.#draw();
   }
 
@@ -384,7 +364,8 @@ export class CallScreen {
       },
       sight: () => {
         session.sight.set(!session.sight.value);
-        announce(session.sight.value ? t("On a weak line the picture comes before the sound") : t("Sound first"));
+        this.#say(session.sight.value ? pictureFirst() : null, "plain");
+        if (!session.sight.value) announce(t("Sound first"));
       },
       devices: () => void devicesDialog(devices, this.#parts.quality, () => keepChoices(choicesOf(devices))),
       keys: () => undefined,
@@ -410,13 +391,17 @@ export class CallScreen {
       await change();
       // A reload finds the devices as they were left.
       keepChoices(choicesOf(this.#parts.devices));
-      this.#trouble = null;
+      this.#told = null;
     } catch (error) {
       if (!(error instanceof DeviceFault)) throw error;
       this.#say(faultWords(error));
     }
   }
 }
+
+/** Who signs reads it: what is only said aloud does not reach them. */
+const pictureFirst = (): string =>
+  t("On a weak line the picture comes before the sound, an interpreter's first. To put somebody else first, press “Larger” on their picture.");
 
 /** Just the number: it stays in sight during the whole call, on small screens too. */
 function shortPhoneLink(phone: string): HTMLElement {

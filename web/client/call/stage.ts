@@ -5,7 +5,7 @@ import type { RemoteStream } from "../session";
 import type { Person, Snapshot, Source } from "../types";
 import { h } from "../ui/dom";
 import { t } from "../ui/i18n";
-import { arrange, tiled, type Layout } from "./arrangement";
+import { arrange, rankOf, signers, tiled, type Layout } from "./arrangement";
 import { screenKey, Sizes, type Rank, type Shown } from "./sizes";
 import { Tile, type TileView } from "./tile";
 
@@ -16,6 +16,8 @@ export interface StageInput {
   devices: Devices;
   muted: boolean;
   audioOnly: boolean;
+  /** This person signs or reads lips. */
+  sight: boolean;
   /** Nothing arrives at this moment: pictures are taken away rather than left frozen. */
   interrupted: boolean;
   /** Producers that are kept back because this line cannot carry them. */
@@ -54,7 +56,7 @@ export class Stage {
     if (this.pinned !== null && !this.#tiles.has(this.pinned)) this.pinned = null;
     for (const person of people) this.#tile(person.seat).update(this.#view(input, person));
     for (const person of screens) this.#tile(screenKey(person.seat)).update(this.#screenView(input, person));
-    const { stage, rest } = arrange(
+    const arrangement = arrange(
       people.map((person) => person.seat),
       own,
       input.layout,
@@ -62,16 +64,16 @@ export class Stage {
       input.reception.speaker,
       screens.map(({ seat }) => screenKey(seat)),
     );
+    const { stage, rest } = arrangement;
     this.element.dataset["layout"] = stage.length > 0 ? "speaker" : "grid";
     this.element.dataset["count"] = String(keys.size);
     this.#list.style.setProperty("--rest", String(rest.length));
     for (const [seat, tile] of this.#tiles) tile.element.classList.toggle("tile--large", stage.includes(seat));
     this.#order([...stage, ...rest]);
     this.#ranks.clear();
-    for (const key of this.#tiles.keys()) {
-      const speaks = stage.includes(key) || key === input.reception.speaker;
-      this.#ranks.set(key, this.pinned === key ? "pinned" : speaks ? "speaker" : "grid");
-    }
+    const first = input.sight ? signers(people, own) : [];
+    for (const key of this.#tiles.keys())
+      this.#ranks.set(key, rankOf(key, arrangement, this.pinned, input.reception.speaker, first));
   }
 
   /** How each picture stands on the screen: by seat, or `screenKey` of it. */
