@@ -18,7 +18,7 @@ from bench.media_client import BATCH, SLOT, ClientTransport, ffi, libc, srtp, sr
 from bench.media_cost import LOAD_CORE, SERVER_CORE, Figures, say, summary
 from bench.media_janus import Janus
 from bench.media_load import AUDIO_BYTES, Load, Person, Stream, hang_up, remb
-from bench.media_receiver import Estimate, Picture, Sound, freezes, payload_of, video_packet
+from bench.media_receiver import Estimate, Losses, Picture, Sound, freezes, payload_of, video_packet
 from bench.media_servers import Ours, Subject
 from media import rtcp
 from media.netem import Conditions, Netem
@@ -58,6 +58,8 @@ class Listener:
         self._up: Netem[bytes] = Netem(UP, seed)
         self._picture, self._sound, self._estimate = Picture(), Sound(), Estimate(START_BPS)
         self._video_ssrc = 0
+        self._losses: dict[int, Losses] = {}
+        self._losses_at = 0.0
         self._sender_report: tuple[int, float] | None = None
         self._bytes = 0
         self._since = float("inf")
@@ -90,17 +92,7 @@ class Listener:
         asked = self._picture.feedback(now)
         # Every packet begins with a report on the stream: without reduced size (RFC 5506) that is a must, and Janus
         # finds the stream by it.
-        middle, heard_at = self._sender_report or (0, now)
-        block = rtcp.ReportBlock(
-            ssrc=self._video_ssrc,
-            fraction_lost=0,
-            total_lost=0,
-            highest_sequence=self._picture.highest,
-            jitter=0,
-            last_sender_report=middle,
-            delay=max(0, int((now - heard_at) * 65536)),
-        )
-        report = rtcp.build_receiver_report(7, [block])
+        report = rtcp.build_receiver_report(7, self._blocks(now))
         if asked.nacks:
             self._up.send(report + rtcp.build_nack(7, self._video_ssrc, sorted(asked.nacks)), 100, now)
         if asked.key_frame and self._video_ssrc:
@@ -110,6 +102,27 @@ class Listener:
             self._up.send(report + remb(7, self._estimate.update(now), [self._video_ssrc]), 100, now)
         for packet in self._up.due(now):
             self._send(packet)
+
+    def _blocks(self, now: float) -> list[rtcp.ReportBlock]:
+        """One of each stream, the picture's first: as browsers say it, about the last whole second."""
+        if now - self._losses_at >= 1.0:
+            self._losses_at = now
+            for losses in self._losses.values():
+                losses.close()
+        middle, heard_at = self._sender_report or (0, now)
+        blocks = [
+            rtcp.ReportBlock(
+                ssrc=ssrc,
+                fraction_lost=losses.fraction,
+                total_lost=losses.total,
+                highest_sequence=losses.highest,
+                jitter=0,
+                last_sender_report=middle if ssrc == self._video_ssrc else 0,
+                delay=max(0, int((now - heard_at) * 65536)) if ssrc == self._video_ssrc else 0,
+            )
+            for ssrc, losses in self._losses.items()
+        ]
+        return sorted(blocks, key=lambda block: block.ssrc != self._video_ssrc)
 
     def count_from(self, now: float) -> None:
         """Forget what was so far: what counts begins now."""
@@ -149,9 +162,12 @@ class Listener:
             self._picture.arrived(int.from_bytes(payload[:2], "big"), video_packet(packet, payload[2:]), now)
         elif kind in _VIDEO:
             self._video_ssrc = int.from_bytes(packet[8:12], "big")
+            self._losses.setdefault(self._video_ssrc, Losses(sequence, sequence)).arrived(sequence)
             self._picture.arrived(sequence, video_packet(packet, payload), now)
             self._estimate.arrived(len(datagram), under_way)
         elif kind in _AUDIO:
+            ssrc = int.from_bytes(packet[8:12], "big")
+            self._losses.setdefault(ssrc, Losses(sequence, sequence)).arrived(sequence)
             self._sound.arrived(sequence, under_way)
             self._estimate.arrived(len(datagram), under_way)
 

@@ -176,6 +176,36 @@ class Sound:
         return 1 - len(self._in_time) / expected, runs
 
 
+@dataclass(slots=True)
+class Losses:
+    """What receiver reports say of one SSRC; repairs have an SSRC of their own and do not count (RFC 3550, 6.4.1)."""
+
+    first: int
+    highest: int
+    got: int = 0
+    fraction: int = 0
+    _expected: int = 0
+    _got: int = 0
+
+    def arrived(self, sequence: int) -> None:
+        """Count a packet by its 16 bits."""
+        self.got += 1
+        ahead = (sequence - self.highest + (1 << 15)) % (1 << 16) - (1 << 15)
+        self.highest += max(0, ahead)
+
+    @property
+    def total(self) -> int:
+        """How many are lost so far."""
+        return max(0, self.highest - self.first + 1 - self.got)
+
+    def close(self) -> None:
+        """End an interval: ``fraction`` is its loss, in 1/256."""
+        expected = self.highest - self.first + 1
+        since, got = expected - self._expected, self.got - self._got
+        self._expected, self._got = expected, self.got
+        self.fraction = min(255, max(0, since - got) * 256 // since) if since > 0 else 0
+
+
 class Estimate:
     """What the downlink carries, from delay: back off when packets queue up, else grow slowly (as GCC's does)."""
 

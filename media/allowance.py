@@ -9,6 +9,8 @@ LOOKS_A_TICK = 4 * PACKETS_A_TICK
 SHARE = 0.5
 """Of the stream's own rate. A network that loses a sixth of everything takes a fifth; one that cannot carry the stream
 at all loses more with every packet that is sent again."""
+WEAK_SHARE = 0.2
+"""Of the stream's own rate, on a line that loses and carries hardly more than the stream: chance is still repaired."""
 LEAST_BPS = 200_000.0
 """For a stream whose rate is small, or not measured yet: a key frame of it may be lost as a whole."""
 BURST_S = 1.0
@@ -39,9 +41,9 @@ class Allowance:
         self._octets -= octets
         return True
 
-    def grow(self, stream_bps: float, seconds: float) -> None:
-        """Grant what ``seconds`` of a stream of ``stream_bps`` bring."""
-        share = max(LEAST_BPS, SHARE * stream_bps) / 8
+    def grow(self, stream_bps: float, seconds: float, spare_bps: float = float("inf")) -> None:
+        """Grant what ``seconds`` of a stream of ``stream_bps`` bring, on a line that carries ``spare_bps`` besides."""
+        share = max(WEAK_SHARE * stream_bps, min(spare_bps, max(LEAST_BPS, SHARE * stream_bps))) / 8
         self._packets = PACKETS_A_TICK
         self._looks = LOOKS_A_TICK
         self._octets = min(share * BURST_S, self._octets + share * seconds)

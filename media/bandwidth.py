@@ -17,6 +17,9 @@ HEADROOM = 1.15
 KEEP = 0.6
 """Of its smallest layer's rate that must fit for a picture to stay: browsers that are short of time, not of bandwidth,
 estimate a seventh less than what reaches them, and nobody's face is taken away for that."""
+KEEP_LOSING = 0.8
+"""The same on a line that loses, which is no lack of time: what does not fit would stand before the sound. Who signs or
+reads lips keeps the picture as before."""
 SOUND_RESERVE_BPS = 40_000
 """What a stream of sound is counted for at least, silent or not: speech may begin at any time."""
 TOP_HEIGHT = 720
@@ -76,11 +79,11 @@ def useful_layers(height: int, layers: int, top: int) -> int:
     return layers - 1
 
 
-def allocate(estimate_bps: float, wishes: Sequence[Wish], *, sight: bool) -> Share:
+def allocate(estimate_bps: float, wishes: Sequence[Wish], *, sight: bool, losing: bool = False) -> Share:
     """Divide an estimate among wishes.
 
     Sound comes first and is never held; with ``sight`` the receiver signs or reads lips, and the pinned picture and the
-    speaker's precede all sound.
+    speaker's precede all sound. ``losing`` says that packets are being lost.
     """
     left = estimate_bps * MARGIN
     places: dict[str, int | None] = {}
@@ -94,7 +97,8 @@ def allocate(estimate_bps: float, wishes: Sequence[Wish], *, sight: bool) -> Sha
         more = wish.rates_bps[place] - before
         # Who is at a layer keeps it as long as it fits; who is not must fit with room to spare.
         steady = wish.now is not None and place <= wish.now
-        settled, newcome = (1.0, HEADROOM) if before else (KEEP, 1.0)
+        keep = KEEP_LOSING if losing and wish not in first else KEEP
+        settled, newcome = (1.0, HEADROOM) if before else (keep, 1.0)
         factor = settled if steady else newcome
         if more * factor > left:
             missing.append(estimate_bps + (more * HEADROOM - left) / MARGIN)

@@ -19,11 +19,12 @@ _EXCEEDED = 0.95
 class Belief:
     """One subscriber's network. Times in seconds of one steady clock, rates in bits per second."""
 
-    __slots__ = ("_estimate_bps", "_sent", "_stood_bps", "bps")
+    __slots__ = ("_sent", "_stood_bps", "bps", "estimate_bps")
 
     def __init__(self) -> None:
         self.bps = FIRST_BPS
-        self._estimate_bps = 0.0
+        self.estimate_bps = 0.0
+        """What the browser has said last."""
         self._stood_bps: float | None = None
         self._sent: deque[tuple[float, float]] = deque()
 
@@ -35,7 +36,7 @@ class Belief:
 
     def heard(self, estimate_bps: float, *, losing: bool = False) -> None:
         """Take the browser's estimate. On a line that is ``losing`` what is sent now counts, not only what lasted."""
-        self._estimate_bps = estimate_bps
+        self.estimate_bps = estimate_bps
         if self._stood_bps is not None and not losing and self._stood_bps <= estimate_bps < self.bps:
             return  # it says what it has said all the while
         rates = [rate for _, rate in self._sent] or [0.0]
@@ -46,4 +47,4 @@ class Belief:
         """Believe what was sent lately: nothing of it was lost, and the browser's estimate did not fall meanwhile."""
         least = min((rate for _, rate in self._sent), default=0.0)
         if least > self.bps:
-            self.bps, self._stood_bps = least, self._estimate_bps
+            self.bps, self._stood_bps = least, self.estimate_bps

@@ -127,6 +127,7 @@ class Repair:
                 continue
             self._out(consumer.transport, False, retransmission(consumer, found[0], kept, lost, now))
             self._counters["rtx_sent"] += 1
+            link.again += len(kept)
 
     def ask_key_frame(self, layer: Layer, now: float) -> None:
         """Ask a layer's publisher for a key frame if one is wanted and the throttle allows."""

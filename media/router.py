@@ -320,7 +320,8 @@ class Router:
                     self._counters["padding_out"] += 1
                     self._out(link.transport, False, padding(carrier, now))
         for consumer in self._consumers.values():
-            consumer.again.grow(consumer.layer.rate_bps if consumer.layer else 0.0, FEEDBACK_INTERVAL)
+            rate = consumer.layer.rate_bps if consumer.layer else 0.0
+            consumer.again.grow(rate, FEEDBACK_INTERVAL, consumer.link.spare_bps)
 
     def _out(self, transport: str, is_rtcp: bool, packet: bytes) -> None:
         if not self._outgoing:

@@ -24,6 +24,8 @@ OVERLOAD = 1.3
 """How many times what is believed must be being sent for a larger layer to end before the smaller one has begun."""
 RISE_AFTER = 1.0
 """Seconds between two steps up of one consumer, so that the estimate can answer to the first."""
+REPAIR_WINDOW = 0.5
+"""Seconds over which is measured how much is sent again."""
 
 _PROBE_PACKETS = 100  # in one tick at most: 5 Mbit/s
 
@@ -34,8 +36,19 @@ class _Course:
     prober: Prober = field(default_factory=Prober)
     padding_bps: float = 0.0
     looked_at: float = float("-inf")
+    again: int = 0
+    again_at: float = float("-inf")
+    again_bps: float = 0.0
     share: Share | None = None
     debt: float = 0.0
+
+    def measure(self, link: Link, now: float) -> float:
+        """Return what is being sent to a link, repair with it: a browser's estimate is about both."""
+        if now - self.again_at >= REPAIR_WINDOW:
+            rate = 8 * (link.again - self.again) / (now - self.again_at)
+            self.again_bps += (rate - self.again_bps) / 2
+            self.again, self.again_at = link.again, now
+        return _rate(link) + self.again_bps
 
 
 class Steering:
@@ -64,14 +77,16 @@ class Steering:
         """Move a link's consumers to the layers that fit now."""
         course = self._course(link)
         course.looked_at = now
-        sent = _rate(link)
+        sent = course.measure(link, now)
         # Here and not on the ticks: while a browser reports ten times a second, no tick is left to look.
         course.belief.sent(sent + course.padding_bps, now)
         losing = _losing(link, now)
+        served = sum(each.layer is not None for each in link.consumers.values() if each.producer.kind == "video")
+        link.spare_bps = max(0.0, course.belief.bps - sent) / max(1, served) if losing else float("inf")
         if course.padding_bps and link.lost < LITTLE_LOST and not losing and course.prober.stands(now):
             course.belief.arrived()
         wishes = [_wish(consumer, now) for consumer in link.consumers.values() if consumer.wanted]
-        course.share = allocate(course.belief.bps, wishes, sight=link.sight)
+        course.share = allocate(course.belief.bps, wishes, sight=link.sight, losing=losing)
         overloaded = losing and sent > OVERLOAD * course.belief.bps
         for consumer in link.consumers.values():
             if consumer.wanted:
@@ -91,7 +106,12 @@ class Steering:
             return []
         # On a line that loses a tenth, padding would take the place of sound.
         losing = _losing(link, now)
-        rate = 0.0 if losing else course.prober.rate(course.belief.bps, _rate(link), course.share.missing_bps, now)
+        belief, missing = course.belief, course.share.missing_bps
+        rate = (
+            0.0
+            if losing
+            else course.prober.rate(belief.bps, course.measure(link, now), missing, now, belief.estimate_bps)
+        )
         course.padding_bps = rate
         carrier = next((each for each in link.consumers.values() if each.producer.kind == "video"), None)
         if not rate or carrier is None:

@@ -206,6 +206,10 @@ class Link:
     """Of 256 packets, by its receiver's last reports."""
     lossy_at: float = float("-inf")
     """When that was last much, in the router's seconds."""
+    again: int = 0
+    """Bytes that were sent again."""
+    spare_bps: float = float("inf")
+    """For each picture: what a line that loses is believed to carry beyond what is being sent."""
     asked: int = 0
     """Packets that its receiver has asked for again since ``asked_since``."""
     asked_since: float = float("-inf")

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from media import rtcp, rtp
-from media.allowance import BURST_S, LEAST_BPS, LOOKS_A_TICK, PACKETS_A_TICK, SHARE, Allowance
+from media.allowance import BURST_S, LEAST_BPS, LOOKS_A_TICK, PACKETS_A_TICK, SHARE, WEAK_SHARE, Allowance
 from media.netem import Conditions, Netem
 from media.ortc import RTX
 from tests.support.forwarded import Apart
@@ -126,3 +128,21 @@ def test_nothing_is_looked_up_once_nothing_may_be_sent() -> None:
     allowance.grow(8_000_000, 0.05)
     assert sum(allowance.take(100) for _ in range(1000)) == PACKETS_A_TICK
     assert allowance.looks(1) == 0
+
+
+@pytest.mark.parametrize(
+    ("spare", "share"),
+    [
+        (0.0, WEAK_SHARE * STREAM_BPS),
+        (300_000.0, 300_000.0),
+        (1e9, SHARE * STREAM_BPS),
+        (float("inf"), SHARE * STREAM_BPS),
+    ],
+)
+def test_on_a_line_that_loses_no_more_is_granted_than_it_carries_besides(spare: float, share: float) -> None:
+    allowance, granted = Allowance(), 0
+    for step in range(40 * 20):
+        allowance.grow(STREAM_BPS, 0.05, spare)
+        while allowance.take(100):
+            granted += 100 * (step >= 20 * 20)
+    assert granted * 8 / 20 == pytest.approx(share, rel=0.02)

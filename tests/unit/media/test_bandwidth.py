@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from media.bandwidth import KEEP, MARGIN, SOUND_RESERVE_BPS, Rank, Wish, allocate, useful_layers
+from media.bandwidth import KEEP, KEEP_LOSING, MARGIN, SOUND_RESERVE_BPS, Rank, Wish, allocate, useful_layers
 
 LAYERS = {0: 150_000.0, 1: 500_000.0, 2: 1_500_000.0}
 
@@ -135,3 +135,14 @@ def test_pictures_never_take_more_than_there_is(estimate: float, wishes: list[Wi
 def rate_upto(wish: Wish, place: int) -> float:
     """A larger layer replaces the smaller one, also where it is cheaper."""
     return wish.rates_bps[place]
+
+
+def test_a_picture_that_hardly_fits_goes_where_packets_are_lost_and_stays_where_none_are() -> None:
+    here = picture("a", now=0)
+    estimate = (SOUND_RESERVE_BPS + (KEEP + KEEP_LOSING) / 2 * LAYERS[0]) / MARGIN
+    assert allocate(estimate, [sound("s"), here], sight=False).places["a"] == 0
+    assert allocate(estimate, [sound("s"), here], sight=False, losing=True).places["a"] is None
+    pinned = dataclasses.replace(here, rank=Rank.PINNED)
+    assert (
+        allocate(estimate - SOUND_RESERVE_BPS / MARGIN, [sound("s"), pinned], sight=True, losing=True).places["a"] == 0
+    )

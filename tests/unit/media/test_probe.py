@@ -75,3 +75,19 @@ def test_success_forgives() -> None:
     prober.rate(400_000, 150_000, 700_000, 14.0)
     prober.rate(100_000, 150_000, 700_000, 15.0)
     assert prober.rate(400_000, 150_000, 700_000, 15.0 + BACK_OFF[0]) > 0
+
+
+def test_a_probe_ends_when_the_browser_says_less_and_not_when_that_is_believed() -> None:
+    prober = Prober()
+    prober.rate(300_000, 150_000, 700_000, 0.0, 300_000)
+    assert prober.rate(300_000, 150_000, 700_000, BEFORE_FIRST, 300_000) > 0
+    assert prober.rate(320_000, 150_000, 700_000, BEFORE_FIRST + 1, 320_000) > 0
+    assert prober.rate(320_000, 150_000, 700_000, BEFORE_FIRST + 1.2, 300_000) == 0
+    assert prober.rate(320_000, 150_000, 700_000, BEFORE_FIRST + 1.2 + BACK_OFF[0], 300_000) > 0
+
+
+def test_a_browser_that_always_says_less_than_is_believed_does_not_end_a_probe() -> None:
+    prober = Prober()
+    for step in range(10):
+        rate = prober.rate(900_000, 700_000, 1_500_000, BEFORE_FIRST * step / 2, 830_000)
+        assert (rate > 0) == (step >= 2)
