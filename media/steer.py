@@ -107,11 +107,8 @@ class Steering:
         # On a line that loses a tenth, padding would take the place of sound.
         losing = _losing(link, now)
         belief, missing = course.belief, course.share.missing_bps
-        rate = (
-            0.0
-            if losing
-            else course.prober.rate(belief.bps, course.measure(link, now), missing, now, belief.estimate_bps)
-        )
+        sent, heard = course.measure(link, now), belief.estimate_bps
+        rate = 0.0 if losing else course.prober.rate(belief.bps, sent, missing, now, heard)
         course.padding_bps = rate
         carrier = next((each for each in link.consumers.values() if each.producer.kind == "video"), None)
         if not rate or carrier is None:
