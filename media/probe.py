@@ -15,7 +15,7 @@ STANDS = 3.0
 BACK_OFF = (4.0, 6.0, 8.0)
 """Seconds of rest after one, two, … probes in a row that gained nothing."""
 
-_FALL = 0.97  # an estimate below so much of the best one during a probe means that it was too much
+_FALL = 0.97  # of the best one: an estimate below it means that a probe was too much; browsers say so at once
 _PROGRESS = 1.03
 _GAIN = 1.1  # a probe that ends so much above where it began was of use, even if it went too far at its end
 _ABOVE = 1.1  # of the estimate: what a browser's estimate can follow within its next step
