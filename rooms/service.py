@@ -116,10 +116,7 @@ class Rooms:
         live = await self._live(appointment_id)
         seat = live.room.seats.get(arrival.seat_id)
         if seat is None or seat.plan.role is Role.CLIENT:  # what a client agrees to can also end by the clock
-            try:
-                await self._read_plan(live)
-            except UNWRITABLE as error:
-                raise RoomError("busy") from error
+            await self._read_now(live)
         self._registry.join(arrival.conn, live)
         try:
             await self._change(live, lambda room: room.arrive(arrival, self.clock()))
@@ -149,8 +146,13 @@ class Rooms:
         await obey(live.placement.detach(conn))
         await self._happened(live, lambda room: together(room.lost(conn, at), network))
 
+    async def admit(self, conn: str, seat_id: str) -> None:
+        """Somebody in the room lets somebody in who waits, if what that stands on has not ended meanwhile."""
+        await self._read_now(self._of(conn))
+        await self.act(conn, lambda room, now: room.admit(conn, seat_id, now))
+
     async def act(self, conn: str, step: Step) -> None:
-        """What a person in the room does to it, as ``lambda room, now: room.admit(conn, seat, now)``."""
+        """What a person in the room does to it, as ``lambda room, now: room.remove(conn, seat, now)``."""
         await self._change(self._of(conn), lambda room: step(room, self.clock()), conn)
 
     async def note(self, conn: str, tag: Tag, seat_id: str | None = None, **details: Json) -> None:
@@ -277,6 +279,12 @@ class Rooms:
     ) -> bool:
         endings = [Ending(live, seats, self._follow, partial(self._read_plan, live)) for live, seats in theirs]
         return await withdraw(endings, record, keep, self._spawn)
+
+    async def _read_now(self, live: Live) -> None:
+        try:
+            await self._read_plan(live)
+        except UNWRITABLE as error:
+            raise RoomError("busy") from error
 
     async def _read_plan(self, live: Live) -> None:
         live.read_at = self.clock()

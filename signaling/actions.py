@@ -162,7 +162,7 @@ async def _close_consumer(rooms: Rooms, caller: Caller, message: messages.Consum
 
 
 async def _admit(rooms: Rooms, caller: Caller, message: messages.HostAdmit) -> Reply:
-    await rooms.act(caller.conn, lambda room, now: room.admit(caller.conn, message.seat, now))
+    await rooms.admit(caller.conn, message.seat)
     return {}
 
 

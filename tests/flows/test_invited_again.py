@@ -39,7 +39,7 @@ async def test_a_client_who_was_removed_comes_again_by_a_new_link(
 ) -> None:
     await comes(walk, app)
     seat = await walk.seat(Role.CLIENT)
-    await rooms.act("manager", lambda room, now: room.admit("manager", seat, now))
+    await rooms.admit("manager", seat)
     await rooms.act("manager", lambda room, now: room.remove("manager", seat, now))
     assert await enters(rooms, walk, seat, "again") == "removed"
     before = await walk.link()
@@ -47,7 +47,7 @@ async def test_a_client_who_was_removed_comes_again_by_a_new_link(
     assert await walk.link() != before
     assert await enters(rooms, walk, seat, "by the new link") is None
     assert rooms.summary(walk.appointment).waiting == 1
-    await rooms.act("manager", lambda room, now: room.admit("manager", seat, now))
+    await rooms.admit("manager", seat)
     assert rooms.summary(walk.appointment).present == 2
 
 

@@ -123,6 +123,18 @@ async def test_whoever_waits_while_it_ends_is_not_let_in(house: House) -> None:
     assert await manager.code("host.admit", seat=CLIENT) == "not_waiting"
 
 
+async def test_whoever_is_let_in_is_let_in_by_what_holds_at_that_moment(house: House) -> None:
+    manager, client = await house.come(MANAGER), await house.come(CLIENT)
+    await manager.until_other(CLIENT, phase="waiting")
+    house.away = True
+    assert await manager.code("host.admit", seat=CLIENT) == "busy"
+    house.away = False
+    says(house, SeatConsent(Gate.REFUSE))  # and no time has passed
+    assert await manager.code("host.admit", seat=CLIENT) == "not_waiting"
+    assert await client.until_closed() == "other_way"
+    assert Tag.ADMITTED not in await house.tags()
+
+
 async def test_a_plan_that_cannot_be_read_is_read_a_minute_later(house: House) -> None:
     _, client = await together(house)
     says(house, SeatConsent(Gate.REFUSE))
