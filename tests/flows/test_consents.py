@@ -178,6 +178,8 @@ async def test_after_the_flag_nobody_is_told_to_phone_or_to_visit(walk: Walk, en
     assert "Phone call" not in shown
     cards = (await walk.text()).split("Calls, visits and meetings in person")[1]
     assert "phone call" not in cards
+    assert "Arrange a call or visit" not in await walk.text()
+    assert "Arrange a meeting in person" in await walk.text()
     assert cards.count("no date yet") == 2
     assert "somebody may be in danger" in cards
     turned = [each.details for each in await entries(Tag.OTHER_WAY_PLANNED) if each.details.get("because") == "danger"]
