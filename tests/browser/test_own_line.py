@@ -80,6 +80,56 @@ async def test_a_tile_that_grows_on_the_page_gets_a_larger_picture(call: Call) -
     await manager.wait_for(f"{seen}?.videoHeight >= 360", timeout_s=60)
 
 
+def _kind(kind: str, field: str) -> str:
+    """How much has come of this kind, from everybody, as the manager's page counts it."""
+    return f"(await poruch.stats()).filter(one => one.kind === '{kind}').reduce((all, one) => all + one.{field}, 0)"
+
+
+PICTURES, SOUND = _kind("video", "frames"), _kind("audio", "packets")
+A_SECOND = 50
+"""So many packets of sound a person sends, speaking or not: the test's clock."""
+
+
+async def _stands(page: ChromiumPage) -> None:
+    """Wait until no picture comes while a second of sound does."""
+    await page.wait_for(
+        f"""(async () => {{
+          const [pictures, sound] = [{PICTURES}, {SOUND}];
+          while ({SOUND} < sound + {A_SECOND}) await new Promise(done => setTimeout(done, 50));
+          return {PICTURES} === pictures;
+        }})()"""
+    )
+
+
+async def _moves(page: ChromiumPage) -> None:
+    before = await page.evaluate(PICTURES)
+    await page.wait_for(f"{PICTURES} > {before} + 20")
+
+
+async def test_a_picture_that_is_scrolled_away_is_not_sent_and_comes_back(call: Call) -> None:
+    manager = call.manager
+    await manager.viewport(390, 844)
+    await _moves(manager)
+    await manager.evaluate("document.querySelector('.stage__tiles').style.minHeight = '300vh'")
+    await manager.evaluate("document.querySelector('.stage').scrollTo(0, 1e6)")
+    await _stands(manager)
+    await manager.evaluate("document.querySelector('.stage').scrollTo(0, 0)")
+    await _moves(manager)
+
+
+async def test_on_a_page_in_the_background_only_sound_goes_on_and_the_picture_comes_back(call: Call) -> None:
+    manager = call.manager
+    await _moves(manager)
+    # A browser without a screen never puts a page into the background by itself.
+    turned = "document.dispatchEvent(new Event('visibilitychange'))"
+    await manager.evaluate(
+        f"Object.defineProperty(document, 'hidden', {{value: true, configurable: true}}) && {turned}"
+    )
+    await _stands(manager)
+    await manager.evaluate(f"delete document.hidden && {turned}")
+    await _moves(manager)
+
+
 async def test_picture_first_is_kept_on_this_device(call: Call) -> None:
     pressed = "document.querySelector('.control[data-key=sight]').getAttribute('aria-pressed')"
     assert await call.client.evaluate(pressed) == "false"

@@ -93,6 +93,7 @@ export class CallScreen {
     this.#stage = new Stage(
       () => this.#draw(),
       () => session.shown.set(this.#stage.shown()),
+      this.#life.signal,
     );
     this.#bar = new Bar(actions);
     this.#panel = new PeoplePanel(this.#orders, seat.appointment.time_zone, actions.people);

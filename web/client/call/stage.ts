@@ -6,6 +6,7 @@ import type { Person, Snapshot, Source } from "../types";
 import { h } from "../ui/dom";
 import { t } from "../ui/i18n";
 import { arrange, rankOf, signers, tiled, type Layout } from "./arrangement";
+import { InView } from "./in-view";
 import { screenKey, Sizes, type Rank, type Shown } from "./sizes";
 import { Tile, type TileView } from "./tile";
 
@@ -39,11 +40,14 @@ export class Stage {
   readonly #tiles = new Map<string, Tile>();
   readonly #onPin: () => void;
   readonly #sizes: Sizes;
+  readonly #inView: InView;
   readonly #ranks = new Map<string, Rank>();
 
-  constructor(onPin: () => void, onSizes: () => void) {
+  /** `onShown` when `shown` gives something else than before without an update. */
+  constructor(onPin: () => void, onShown: () => void, life: AbortSignal) {
     this.#onPin = onPin;
-    this.#sizes = new Sizes(onSizes);
+    this.#sizes = new Sizes(onShown);
+    this.#inView = new InView(onShown, life);
     this.element = h("section", { class: "stage", "aria-label": t("People in the conversation") }, this.#list);
   }
 
@@ -81,7 +85,8 @@ export class Stage {
     const found = new Map<string, Shown>();
     for (const [seat, tile] of this.#tiles) {
       const height = this.#sizes.of(tile.face);
-      found.set(seat, { height, rank: height > 0 ? (this.#ranks.get(seat) ?? "grid") : "hidden" });
+      const looked = height > 0 && this.#inView.of(tile.face);
+      found.set(seat, { height, rank: looked ? (this.#ranks.get(seat) ?? "grid") : "hidden" });
     }
     return found;
   }
@@ -139,6 +144,7 @@ export class Stage {
     });
     this.#tiles.set(seat, tile);
     this.#sizes.watch(tile.face);
+    this.#inView.watch(tile.face);
     this.#list.append(tile.element);
     return tile;
   }
@@ -147,6 +153,7 @@ export class Stage {
     const tile = this.#tiles.get(seat);
     if (!tile) return;
     this.#sizes.forget(tile.face);
+    this.#inView.forget(tile.face);
     tile.clear();
     tile.element.remove();
     this.#tiles.delete(seat);
