@@ -13,7 +13,7 @@ from tests.browser.conftest import MakeChromiumPerson
 from tests.support import network
 from tests.support.chromium import ChromiumPage
 from tests.support.demo import Demo
-from tests.support.walk import DESK, all_meet, arrive, is_in, join, let_in, picture, plan, sign_in, tile
+from tests.support.walk import DESK, all_meet, arrive, is_in, join, let_in, picture, plan, sees_and_hears, sign_in, tile
 from tests.support.weak_line import Line
 
 pytestmark = pytest.mark.timeout(300)
@@ -128,6 +128,35 @@ async def test_on_a_page_in_the_background_only_sound_goes_on_and_the_picture_co
     await _stands(manager)
     await manager.evaluate(f"delete document.hidden && {turned}")
     await _moves(manager)
+
+
+# What a phone call does on some phones: it ends the microphone, and for a while nobody else can have it.
+TAKE = """(() => {
+  const real = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+  window.call = {refused: 0, over: false};
+  navigator.mediaDevices.getUserMedia = wish => {
+    if (!wish.audio || call.over) return real(wish);
+    call.refused++;
+    return Promise.reject(new DOMException('', 'NotReadableError'));
+  };
+  for (const connection of witness.connections)
+    for (const {track} of connection.getSenders())
+      if (track?.kind === 'audio' && track.readyState === 'live') {
+        track.stop();
+        track.dispatchEvent(new Event('ended'));
+      }
+})()"""
+
+
+async def test_the_microphone_that_a_phone_call_took_comes_back_by_itself(call: Call) -> None:
+    client, promise = call.client, "has taken the microphone. It comes back by itself."
+    await client.run(TAKE)
+    await client.see(promise)
+    await client.wait_for("window.call.refused >= 3")
+    await client.see(promise)
+    await client.evaluate("window.call.over = true")
+    await client.see_none(promise)
+    await sees_and_hears(call.manager, call.demo.client)
 
 
 async def test_picture_first_is_kept_on_this_device(call: Call) -> None:
