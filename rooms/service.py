@@ -17,17 +17,18 @@ from consent.policy import Action, Role
 from consent.spool import Spool
 from media.control import ConsumerHeld, MediaEvent, ProducerClosed, TransportClosed, WorkerLost
 from media.pool import MediaPool
-from rooms import consents, journal, outlet, outside, refusals, review, spooled, tables
-from rooms.effects import Detach, Effect, Json, RoomError, about
+from rooms import consents, journal, outlet, outside, review, tables
+from rooms.changes import Changes
+from rooms.effects import Effect, Json, RoomError, about
 from rooms.following import Following, obey
 from rooms.network import carried, together
 from rooms.outlet import Door, Outlet, Summary
 from rooms.placement import Placement
 from rooms.plan import MeetingPlan, PlannedSeat, PlanStatus
-from rooms.registry import Change, Live, Registry
+from rooms.registry import Live, Registry
 from rooms.room import Room
 from rooms.seat import Abilities, Arrival, Phase
-from rooms.withdrawal import RETRY_S, UNWRITABLE, Ending, Keep, Recording, withdraw
+from rooms.withdrawal import UNWRITABLE, Ending, Keep, Recording, withdraw
 
 __all__ = ["MeetingPlan", "Outlet", "PlanStatus", "PlannedSeat", "Rooms", "Summary"]
 
@@ -59,16 +60,25 @@ class Rooms:
         clock: Clock = utc_now,
         spool: Spool | None = None,
     ) -> None:
-        self.clock, self._spool = clock, spool
+        self.clock = clock
         self._database = database
         self._pool = pool
         self._load = load
-        self._ended = ended
         self._registry = Registry()
         self._follow = Following(self._registry, clock)
         self._opening = asyncio.Lock()
         self._wake = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._changes = Changes(
+            database=database,
+            spool=spool,
+            ended=ended,
+            registry=self._registry,
+            follow=self._follow,
+            clock=clock,
+            spawn=self._spawn,
+            changed=self._wake.set,
+        )
         self._closing = False
 
     def listen(self, listener: Outlet) -> None:
@@ -77,13 +87,13 @@ class Rooms:
 
     async def start(self) -> None:
         """Bring back the meetings that were running when the server stopped, and begin to watch the clock."""
-        await spooled.replay(self._spool, self._database, self._ended)
+        await self._changes.replay()
         async with self._database.read() as session:
             for appointment_id in await tables.unended(session):
                 await self._open(session, appointment_id)
         for live in self._registry:
             live.overdue.append(partial(_restart, now=self.clock()))
-            self._spawn(self._catch_up(live))
+            self._spawn(self._changes.catch_up(live))
         self._spawn(self._watch())
 
     async def close(self) -> None:
@@ -93,7 +103,7 @@ class Rooms:
             for conn in self._registry.conns(live):
                 self._registry.part(conn)
             try:
-                await self._change(live, partial(outside.suspend, now=self.clock()))
+                await self._changes.make(live, partial(outside.suspend, now=self.clock()))
             except RoomError:
                 log.error("a meeting could not be recorded as interrupted", extra={"code": "busy"})
             await live.placement.close()
@@ -119,7 +129,7 @@ class Rooms:
             await self._read_now(live)
         self._registry.join(arrival.conn, live)
         try:
-            await self._change(live, lambda room: room.arrive(arrival, self.clock()))
+            await self._changes.make(live, lambda room: room.arrive(arrival, self.clock()))
         except RoomError:
             self._registry.part(arrival.conn)
             if live.room.ended_at is not None:
@@ -129,12 +139,12 @@ class Rooms:
     async def leave(self, conn: str) -> None:
         """A person goes by the button."""
         live = self._of(conn)
-        await self._change(live, lambda room: room.leave(conn, self.clock()))
+        await self._changes.make(live, lambda room: room.leave(conn, self.clock()))
         self._registry.part(conn)
 
     async def update(self, conn: str, with_helper: bool | None, abilities: Abilities | None) -> None:
         """What a person says about themself."""
-        await self._change(self._of(conn), lambda room: room.update(conn, self.clock(), with_helper, abilities))
+        await self._changes.make(self._of(conn), lambda room: room.update(conn, self.clock(), with_helper, abilities))
 
     async def lost(self, conn: str, at: datetime) -> None:
         """A connection broke. Media ends at once; the record is written with this time, now or as soon as it can be."""
@@ -144,7 +154,7 @@ class Rooms:
         self._registry.part(conn)
         network = await carried(live, conn, self.clock())
         await obey(live.placement.detach(conn))
-        await self._happened(live, lambda room: together(room.lost(conn, at), network))
+        await self._changes.happened(live, lambda room: together(room.lost(conn, at), network))
 
     async def admit(self, conn: str, seat_id: str) -> None:
         """Somebody in the room lets somebody in who waits, if what that stands on has not ended meanwhile."""
@@ -153,7 +163,7 @@ class Rooms:
 
     async def act(self, conn: str, step: Step) -> None:
         """What a person in the room does to it, as ``lambda room, now: room.remove(conn, seat, now)``."""
-        await self._change(self._of(conn), lambda room: step(room, self.clock()), conn)
+        await self._changes.make(self._of(conn), lambda room: step(room, self.clock()), conn)
 
     async def note(self, conn: str, tag: Tag, seat_id: str | None = None, **details: Json) -> None:
         """Record what has happened to a person (by default the connection's own), now or as soon as it can be."""
@@ -165,7 +175,7 @@ class Rooms:
         if seat is None:
             raise RoomError("unknown_seat")
         record = about(tag, seat, self.clock(), by=actor.id, **details)
-        await self._happened(live, lambda _room: [record])
+        await self._changes.happened(live, lambda _room: [record])
 
     # media, as far as the room must know
 
@@ -208,12 +218,12 @@ class Rooms:
         live = self._of(conn)
         seat = live.room.inside(conn)
         if seat is not None and seat.phase is Phase.LOST:
-            await self._change(live, lambda room: room.media_back(conn, self.clock()))
+            await self._changes.make(live, lambda room: room.media_back(conn, self.clock()))
 
     async def unmute(self, conn: str) -> None:
         """A person takes back being silenced."""
         if self.muted(conn):
-            await self._change(self._of(conn), lambda room: room.unmute(conn))
+            await self._changes.make(self._of(conn), lambda room: room.unmute(conn))
 
     async def announce(self, conn: str) -> None:
         """Tell everybody the room's state again, because this person's streams have changed."""
@@ -292,13 +302,15 @@ class Rooms:
             plan = await self._load(session, live.room.plan.appointment_id, live.read_at)
         if plan is not None and plan != live.room.plan:
             now = self.clock()
-            await self._happened(live, lambda room: outside.change_plan(room, plan, now))
+            await self._changes.happened(live, lambda room: outside.change_plan(room, plan, now))
 
     async def close_seat(self, seat_id: str, code: str = "revoked") -> None:
         """An invitation was taken back: its connections end, its earlier tickets are void."""
         for live in self._registry:
             if seat_id in live.room.seats:
-                await self._happened(live, partial(outside.close_seat, seat_id=seat_id, code=code, now=self.clock()))
+                await self._changes.happened(
+                    live, partial(outside.close_seat, seat_id=seat_id, code=code, now=self.clock())
+                )
 
     async def tick(self) -> None:
         """Let the time that has passed take effect."""
@@ -306,7 +318,7 @@ class Rooms:
             due = outside.next_tick(live.room)
             now = self.clock()
             if due is not None and now >= due:
-                await self._happened(live, partial(outside.tick, now=now))
+                await self._changes.happened(live, partial(outside.tick, now=now))
             look = review.due(live.room, live.read_at)
             if look is not None and now >= look:
                 live.read_at = now  # also where it cannot be read: then again in a minute
@@ -325,7 +337,7 @@ class Rooms:
             raise RoomError("forbidden", action)
 
         with contextlib.suppress(RoomError):
-            await self._change(self._of(conn), no, conn)
+            await self._changes.make(self._of(conn), no, conn)
 
     # inner steps
 
@@ -354,70 +366,11 @@ class Rooms:
         self._registry.add(live)
         return live
 
-    async def _change(self, live: Live, change: Change, conn: str | None = None) -> None:
-        """Do this now or not at all. ``conn`` is whose right it is, so that a refusal is recorded."""
-        async with live.lock:
-            try:
-                await self._write_overdue(live)
-                await self._apply(live, change)
-            except UNWRITABLE as error:
-                raise RoomError("busy") from error
-            except RoomError as error:
-                if (change_to_record := refusals.entry(live, conn, error, self.clock())) is not None:
-                    live.overdue.append(change_to_record)
-                    await self._catch_up_once(live)
-                raise
-
-    async def _happened(self, live: Live, change: Change) -> None:
-        """Something that is a fact already: it is written as soon as the database takes it."""
-        live.overdue.append(change)
-        async with live.lock:
-            await self._catch_up_once(live)
-
-    async def _catch_up_once(self, live: Live) -> None:
-        try:
-            await self._write_overdue(live)
-        except UNWRITABLE:
-            spooled.keep(self._spool, live)
-            self._spawn(self._catch_up(live))
-
-    async def _catch_up(self, live: Live) -> None:
-        while live.overdue:
-            try:
-                async with live.lock:
-                    await self._write_overdue(live)
-            except UNWRITABLE:
-                log.warning("the database is busy; what happened is kept and tried again")
-                await asyncio.sleep(RETRY_S)
-
-    async def _write_overdue(self, live: Live) -> None:
-        while live.overdue:
-            await self._apply(live, live.overdue[0])
-            live.overdue.popleft()
-
-    async def _apply(self, live: Live, change: Change) -> None:
-        draft = live.room.copy()
-        effects = change(draft)
-        for conn in [effect.conn for effect in effects if isinstance(effect, Detach)]:
-            effects = together(effects, await carried(live, conn, self.clock()))
-        if draft == live.room and not effects:
-            return
-        kept_id = live.kept.get(id(change))
-        await journal.write(self._database, live.room, draft, effects, self._ended, kept_id=kept_id)
-        live.room = draft
-        spooled.done(self._spool, live, change)
-        await self._follow.perform(live, effects)
-        await self._follow.tell(live)
-        self._wake.set()
-        if draft.ended_at is not None:
-            await live.placement.close()
-            self._registry.discard(live)
-
     async def _transport_closed(self, live: Live, conn: str, transport_id: str, reason: str, at: datetime) -> None:
         await self._follow.transport_closed(conn, transport_id)
         # A browser that closes its own transport builds another; a person who goes closes the socket too.
         if reason != "closed_by_peer":
-            await self._happened(live, lambda room: room.media_lost(conn, at))
+            await self._changes.happened(live, lambda room: room.media_lost(conn, at))
         await self._follow.announce(live)
 
     async def _watch(self) -> None:

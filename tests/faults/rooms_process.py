@@ -13,7 +13,7 @@ from consent import database as databases
 from consent.database import Database
 from consent.spool import Spool
 from media.pool import MediaPool
-from rooms import service
+from rooms import changes
 from tests.faults.writer import SPOOL_KEY
 from tests.flows.meeting import MEDIA, House
 from tests.unit.rooms.people import CLIENT, MANAGER
@@ -21,7 +21,7 @@ from tests.unit.rooms.people import CLIENT, MANAGER
 
 async def run(folder: Path) -> None:
     databases.BUSY_TIMEOUT_S = 1
-    service.RETRY_S = 0.02
+    changes.RETRY_S = 0.02
     spool = Spool(folder / "spool", SPOOL_KEY)
     house = House(Database.in_file(folder / "rooms.sqlite3"), MediaPool(MEDIA), spool=spool)
     house.clock.forward(seconds=60 * len(spool.waiting))

@@ -12,7 +12,7 @@ from consent import database as databases
 from consent.database import Database
 from consent.events import Tag
 from media.pool import MediaPool
-from rooms import service
+from rooms import changes
 from tests.flows.meeting import MEDIA, House
 from tests.unit.rooms.people import CLIENT, MANAGER, NOON, PSYCHOLOGIST
 
@@ -25,7 +25,7 @@ def file(tmp_path: Path) -> Path:
 @pytest.fixture
 async def house(file: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[House]:
     monkeypatch.setattr(databases, "BUSY_TIMEOUT_S", 0)
-    monkeypatch.setattr(service, "RETRY_S", 0.02)
+    monkeypatch.setattr(changes, "RETRY_S", 0.02)
     database = Database.in_file(file)
     house = House(database, MediaPool(MEDIA))
     await house.start()
