@@ -49,7 +49,7 @@ async def test_a_case_manager_behind_another_tab_hears_and_sees_that_somebody_wa
 
 
 async def test_whoever_writes_sees_it_keeps_what_is_typed_and_joins(
-    demo: Demo, in_chromium: MakeChromiumPerson
+    demo: Demo, in_chromium: MakeChromiumPerson, browsers: Browsers
 ) -> None:
     manager = await in_chromium("case manager", viewport=DESK)
     client = await in_chromium("client", viewport=PHONE)
@@ -61,8 +61,15 @@ async def test_whoever_writes_sees_it_keeps_what_is_typed_and_joins(
     await manager.goto(form)
     await manager.fill("Phone number for help", "+380 44 765 43 21")
 
+    second = await (await browsers.chromium()).another_tab(manager)
+    await second.goto(f"{demo.url}/cases")
+
     await arrive(client, meeting.invitation)
-    await manager.wait_for(f"document.title === '{TITLE}' && window.sounded === 1")
+    for tab in (manager, second):
+        await tab.wait_for(f"document.title === '{TITLE}'")
+    await second.wait_for("localStorage.getItem('poruch-heard')")
+    assert sorted([await tab.evaluate("window.sounded") for tab in (manager, second)]) == [0, 1], "one sounds for all"
+    await second.close()
     bar = manager.raw.locator("#waiting")
     async with manager.raw.context.expect_page() as opened:
         await bar.get_by_role("button", name="Join").click()

@@ -3,7 +3,7 @@ import { ask } from "./attendance";
 import { playChime } from "./lobby/chime";
 
 const EVERY_MS = 10_000;
-/** Where this tab remembers for whom it has sounded, so that the next page does not sound again. */
+/** Where this browser remembers for whom it has sounded: neither the next page nor another tab sounds again. */
 const HEARD = "poruch-heard";
 
 export function startDoor(): void {
@@ -15,11 +15,16 @@ export function startDoor(): void {
 
   function tell(knocks: string): void {
     const now = knocks.split(" ").filter(Boolean);
-    const heard = new Set((sessionStorage.getItem(HEARD) ?? "").split(" "));
-    sessionStorage.setItem(HEARD, now.join(" "));
+    const heard = (localStorage.getItem(HEARD) ?? "").split(" ");
     document.title = now.length > 0 ? `(${now.length}) ${door.dataset["title"] ?? ""}` : title;
-    // Where the browser keeps silent until a tap, the title and the banner still say it.
-    if (now.some((knock) => !heard.has(knock))) playChime().catch(() => undefined);
+    if (now.length === 0) localStorage.removeItem(HEARD);
+    else if (now.some((knock) => !heard.includes(knock))) {
+      // Where the browser keeps silent until a tap, the title and the banner still say it, and another tab may sound.
+      playChime().then(
+        () => localStorage.setItem(HEARD, now.join(" ")),
+        () => undefined,
+      );
+    }
   }
 
   async function look(): Promise<void> {
