@@ -149,13 +149,12 @@ TAKE = """(() => {
 
 
 async def test_the_microphone_that_a_phone_call_took_comes_back_by_itself(call: Call) -> None:
-    client, promise = call.client, "has taken the microphone. It comes back by itself."
+    client, promise = call.client, "document.querySelector('[data-banner=held]')"
     await client.run(TAKE)
-    await client.see(promise)
-    await client.wait_for("window.call.refused >= 3")
-    await client.see(promise)
+    await client.wait_for(f"{promise}?.innerText.includes('It comes back by itself.')")
+    await client.wait_for(f"window.call.refused >= 3 && {promise} !== null")
     await client.evaluate("window.call.over = true")
-    await client.see_none(promise)
+    await client.wait_for(f"{promise} === null")
     await sees_and_hears(call.manager, call.demo.client)
 
 
