@@ -94,8 +94,8 @@ async function startOwn(place: HTMLElement): Promise<void> {
       show(await registerDevice(device, words["account"] ?? "", words["csrf"] ?? ""));
     } catch (error) {
       said.textContent = plain(error, words);
-      // A code would be taken for one to read out to the administrator.
-      code.hidden = error instanceof CredentialError;
+      // A code would be taken for one to read out to the administrator, and asking once more changes nothing.
+      if (error instanceof CredentialError) code.hidden = ask.hidden = true;
     }
   };
   const show = (known: OwnDevice | undefined): void => {
