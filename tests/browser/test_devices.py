@@ -8,7 +8,7 @@ from tests.browser.conftest import MakeChromiumPerson, MakeFirefoxPerson
 from tests.support.demo import Demo
 from tests.support.forging import ForgingServer
 from tests.support.page import Page
-from tests.support.walk import DESK, in_english, plan, sign_in
+from tests.support.walk import DESK, in_english, plan, press_join, sign_in
 
 KEPT_KEYS = """new Promise((done, failed) => {
   const opened = indexedDB.open("poruch-device");
@@ -98,7 +98,7 @@ async def test_a_certified_browser_follows_no_server_to_another_organisation(
     assert forger.issued == []
 
     await person.goto(meeting.url)
-    await person.click("button", "Join")
+    await press_join(person)
     await person.wait_for("location.pathname.startsWith('/call')")
     await in_english(person)
     await person.click("button", "Join", exact=True)

@@ -19,6 +19,7 @@ from tests.support.walk import (
     let_in,
     open_people,
     plan,
+    press_join,
     sign_in,
     that_asks,
     waits,
@@ -120,7 +121,7 @@ async def test_lobby_waiting_room_call_and_closing_page_are_accessible(
     await inspector.look(client, "waiting room")
 
     await manager.goto(meeting.url)
-    await manager.click("button", "Join")
+    await press_join(manager)
     await in_english(manager)
     await manager.find("button", "Join")
     await inspector.look(manager, "device check of the team")

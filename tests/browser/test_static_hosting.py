@@ -17,7 +17,20 @@ from tests.browser.conftest import MakeChromiumPerson, MakeFirefoxPerson
 from tests.support.demo import ROOT, Demo
 from tests.support.page import Page
 from tests.support.process import die_with_parent
-from tests.support.walk import DESK, PHONE, all_meet, arrive, in_english, is_in, join, leave, let_in, plan, sign_in
+from tests.support.walk import (
+    DESK,
+    PHONE,
+    all_meet,
+    arrive,
+    in_english,
+    is_in,
+    join,
+    leave,
+    let_in,
+    plan,
+    press_join,
+    sign_in,
+)
 
 VERIFIED = "Encrypted and verified"
 HOST = """
@@ -89,7 +102,7 @@ async def _certify(administrator: Page, demo: Demo, name: str) -> None:
 
 async def _return(page: Page) -> None:
     """From the appointment's page into a call where this tab has been before, which asks nothing again."""
-    await page.click("button", "Join")
+    await press_join(page)
     await page.wait_for("location.pathname.startsWith('/call')")
     await is_in(page)
 
