@@ -9,7 +9,7 @@ from aiohttp import web
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from consent import keys
-from consent.keys import Purpose
+from consent.keys import CaseKey, Purpose
 from consent.policy import Action, Reach, reach
 from consent.tables import new_id
 from server.appointments import board, links, qr, seats, service, times
@@ -170,7 +170,7 @@ async def show(request: web.Request) -> web.Response:
     """GET /appointments/{appointment_id}: for whoever is invited, and for whoever may read the case."""
     now = datetime.now(UTC)
     async with database(request).write() as session:
-        appointment, case, signed_in = await _seen(request, session)
+        appointment, case, signed_in, key = await _seen(request, session)
         [line] = await board.lines(session, rooms(request), signed_in, [(appointment, case)], now)
         everybody = await seats.of_appointment(session, appointment.id)
         may = {
@@ -181,7 +181,7 @@ async def show(request: web.Request) -> web.Response:
         certified = await vault.certified_among(session, hosts, now)
         unsuitable = await suitability.why_not(session, case.id, now)
         may_know = await allowed(request, session, Action.KNOW_REFUSALS, case.id)
-        unwanted = await _unwanted(session, appointment, now) if may_know else {}
+        unwanted = await _unwanted(session, key, appointment, now) if may_know else {}
     standing = line.state is not board.State.CANCELLED and not appointment.is_over(now)
     open_links = unsuitable is None and standing and may[Action.INVITE.value]
     return render(
@@ -284,7 +284,7 @@ async def _changed(request: web.Request, appointment_id: str, what: str) -> web.
     raise web.HTTPSeeOther(f"/appointments/{appointment_id}?done={what}")
 
 
-async def _seen(request: web.Request, session: AsyncSession) -> tuple[Appointment, Case, SignedIn]:
+async def _seen(request: web.Request, session: AsyncSession) -> tuple[Appointment, Case, SignedIn, CaseKey]:
     signed_in = account(request)
     appointment = await service.find(session, request.match_info["appointment_id"])
     if appointment is None:
@@ -294,13 +294,14 @@ async def _seen(request: web.Request, session: AsyncSession) -> tuple[Appointmen
     invited = await seats.of_account(session, appointment.id, signed_in.id) is not None
     if not invited:
         await require(request, session, Action.READ_CASE, case.id)
-    await keys.open_case(session, reader(signed_in), case.id, Purpose.MEET if invited else Purpose.READ)
-    return appointment, case, signed_in
+    key = await keys.open_case(session, reader(signed_in), case.id, Purpose.MEET if invited else Purpose.READ)
+    return appointment, case, signed_in, key
 
 
-async def _unwanted(session: AsyncSession, appointment: Appointment, now: datetime) -> dict[str, list[str]]:
+async def _unwanted(
+    session: AsyncSession, key: CaseKey, appointment: Appointment, now: datetime
+) -> dict[str, list[str]]:
     """By seat id: the names of the clients who have said no to this person."""
-    key = await keys.open_case(session, keys.SYSTEM, appointment.case_id, Purpose.SYSTEM)
     names = {seat.id: seat.name for seat in await seats.of_appointment(session, appointment.id, revoked=False)}
     found = await consents.unwanted(session, key, appointment.id, now)
     return {seat_id: [names[client] for client in clients] for seat_id, clients in found.items()}

@@ -21,7 +21,6 @@ ALLOWED = {
     "server/seats/service.py": "asks the person themself, by their own link",
     "server/sessions/summaries.py": "counts, and keeps nothing personal",
     "server/supervision/emergency.py": "compares the name that was typed with the cases' names; shows none",
-    "server/supervision/reviewing.py": "hands a reviewer's words to the worker to whom they were written",
     "server/withdrawals.py": "writes what a person took back, perhaps later; shows nothing",
 }
 
