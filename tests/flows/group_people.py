@@ -31,6 +31,8 @@ class GroupPerson(Person):
         self.catch: Callable[[str, dict[str, Any]], bool] = lambda _event, _data: False
         self.caught: list[tuple[str, dict[str, Any]]] = []
         self.held: dict[str, asyncio.Event] = {}
+        self.unanswered: set[str] = set()
+        """The next request of each of these kinds reaches the server, and its answer is lost."""
         self.outcomes: dict[str, list[str]] = {}
 
     @property
@@ -77,9 +79,13 @@ class GroupPerson(Person):
 
     async def _pass_on(self, event: str, data: dict[str, Any]) -> dict[str, Any]:
         try:
-            return await self.ask(event, **data)
+            answer = await self.ask(event, **data)
         except Refused as refusal:
             raise Denied(refusal.code, str(refusal)) from None
+        if event in self.unanswered:
+            self.unanswered.remove(event)
+            raise Denied("offline", "the answer was lost")
+        return answer
 
     async def _tell(self) -> None:
         async with self._news:

@@ -242,6 +242,14 @@ async def test_the_last_certified_worker_follows_when_the_first_stalls(team: Tea
     await client.keys.until(lambda: client.keys.at == interpreter.keys.at == psychologist.keys.at)
 
 
+async def test_the_only_host_who_does_not_hear_that_its_commit_counted_begins_another_group(team: Team) -> None:
+    host, client = await call_of(team, CLIENT)
+    group, _, _ = await converge(host, client)
+    host.unanswered.add("mls.commit")
+    guest = await team.join(GUEST, host)
+    assert (await converge(host, client, guest))[0] != group
+
+
 async def test_a_turn_that_has_passed_commits_nothing_more(team: Team) -> None:
     """Whoever is next looks again two seconds after a change was due, also when the first has long made it.
 

@@ -77,8 +77,7 @@ export class CallGroup {
       connection.delivery.subscribe(look),
       connection.snapshots.subscribe(look),
       crypto.counts.subscribe((counts) => {
-        if (this.#unheard.isBehind(counts, performance.now()))
-          this.#queue(() => (this.#asked ? undefined : this.#beginAnew("withheld")));
+        if (this.#unheard.isBehind(counts, performance.now())) this.#behind(crypto.group.value);
       }),
       connection.listen("mls.committed", (data) => this.#queue(() => this.#committed(data))),
       connection.listen("mls.welcome", (data) => this.#queue(() => this.#welcomed(data))),
@@ -182,6 +181,14 @@ export class CallGroup {
     this.#later(BEHIND_MS - waited, () => this.#queue(() => this.#look()));
   }
 
+  /** Frames of a newer epoch go on. Its keys may have come meanwhile: where the reply to this device's own commit is slow. */
+  #behind(then: GroupView | null): void {
+    this.#queue(async () => {
+      const now = this.#crypto.group.value;
+      if (!this.#asked && now?.group === then?.group && now?.epoch === then?.epoch) await this.#beginAnew("withheld");
+    });
+  }
+
   async #ask(): Promise<void> {
     const request = ++this.#request;
     this.#asked = true;
@@ -193,11 +200,15 @@ export class CallGroup {
     await this.#connection.request("mls.key_package", { keyPackage, certified: this.#host.certified });
   }
 
-  /** Something cannot be read: a fresh leaf comes in place of this one, unless somebody does it on purpose. */
+  /** Something cannot be read: a fresh leaf comes in place of this one, unless somebody does it on purpose. Where nobody could add
+   * it, a fresh group comes in place of the old one. */
   async #beginAnew(reason: string): Promise<void> {
     this.report("refused", undefined, reason);
-    if (this.#freshStarts.take(performance.now())) await this.#ask();
-    else this.halt("refused_commit");
+    if (!this.#freshStarts.take(performance.now())) return this.halt("refused_commit");
+    const state = this.#connection.delivery.value;
+    const seat = this.#connection.state?.you.seat;
+    if (this.#mayRaise && state && seat !== undefined && isDeserted(state, seat)) await this.#raise(state.group);
+    else await this.#ask();
   }
 
   async #comeIn(state: DeliveryState, room: Snapshot): Promise<void> {
