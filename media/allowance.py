@@ -13,6 +13,8 @@ WEAK_SHARE = 0.2
 """Of the stream's own rate, on a line that loses and carries hardly more than the stream: chance is still repaired."""
 LEAST_BPS = 200_000.0
 """For a stream whose rate is small, or not measured yet: a key frame of it may be lost as a whole."""
+ALWAYS = 3000.0
+"""Bytes that can be saved up on any line: two whole packets, or a small stream's lost key frame would stay lost."""
 BURST_S = 1.0
 """Seconds of its share that may be used at once, after a time in which nothing was lost."""
 
@@ -46,4 +48,4 @@ class Allowance:
         share = max(WEAK_SHARE * stream_bps, min(spare_bps, max(LEAST_BPS, SHARE * stream_bps))) / 8
         self._packets = PACKETS_A_TICK
         self._looks = LOOKS_A_TICK
-        self._octets = min(share * BURST_S, self._octets + share * seconds)
+        self._octets = min(max(ALWAYS, share * BURST_S), self._octets + share * seconds)

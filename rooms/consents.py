@@ -44,6 +44,14 @@ def refused_by(seat: Seat, seats: Seats) -> list[str]:
     return [each.id for each in beside if seat.id in each.plan.consent.apart - each.plan.consent.asked]
 
 
+def sent_away_by(client: Seat, seats: Seats) -> list[Seat]:
+    """Who is there and would have to go, or wait outside, if this client came in."""
+    if client.plan.role is not Role.CLIENT or gate(client) is not Gate.ALLOW:
+        return []
+    here = [each for each in seats.values() if each.id != client.id and each.phase in {Phase.IN, Phase.LOST}]
+    return [each for each in here if each.id in client.plan.consent.apart]
+
+
 def asked_now(client: Seat, seats: Seats) -> list[str]:
     """The people at the door about whom this client is to be asked now."""
     if client.plan.role is not Role.CLIENT or gate(client) is not Gate.ALLOW:

@@ -25,6 +25,8 @@ class Live:
     read_at: datetime
     """When its plan was read last."""
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    reading: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held from reading a plan until the room follows it: an older one never takes the place of a newer one."""
     overdue: deque[Change] = field(default_factory=deque)
     """What has happened already and could not be written yet, oldest first."""
     kept: dict[int, str] = field(default_factory=dict)

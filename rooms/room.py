@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from consent.events import Tag
 from consent.policy import HOSTS, Action, Role, allows
 from rooms.apart import keep_apart
-from rooms.consents import OPEN, gate, refused_by, unasked_by
+from rooms.consents import OPEN, gate, refused_by, sent_away_by, unasked_by
 from rooms.effects import (
     Close,
     Detach,
@@ -161,13 +161,18 @@ class Room:
     def admit(self, conn: str, seat_id: str, now: datetime) -> list[Effect]:
         """Let in whoever stands at this seat's door.
 
-        Raises RoomError forbidden, unknown_seat, not_waiting, consent_missing (a client has yet to agree to them).
+        Raises RoomError forbidden, unknown_seat, not_waiting, consent_missing (a client has yet to agree to them),
+        kept_apart (they do not want another client there, or none of those who could stay with them).
         """
         actor, seat = self._actor(conn, Action.ADMIT), self._seat(seat_id)
         if seat.knock is None:
             raise RoomError("not_waiting")
         if gate(seat) not in OPEN or unasked_by(seat, self.seats):
             raise RoomError("consent_missing")
+        going = sent_away_by(seat, self.seats)
+        staying = [each for each in self.people() if each not in going and each.plan.role in HOSTS]
+        if not staying or any(each.plan.role is Role.CLIENT for each in going):
+            raise RoomError("kept_apart")
         record = about(Tag.ADMITTED, seat, now, by=actor, knock=seat.knock.kind.value)
         return [record, *self.come_in(replace(seat, admitted_by=actor), seat.knock.arrival, now)]
 

@@ -297,12 +297,13 @@ class Rooms:
             raise RoomError("busy") from error
 
     async def _read_plan(self, live: Live) -> None:
-        live.read_at = self.clock()
-        async with self._database.read() as session:
-            plan = await self._load(session, live.room.plan.appointment_id, live.read_at)
-        if plan is not None and plan != live.room.plan:
-            now = self.clock()
-            await self._changes.happened(live, lambda room: outside.change_plan(room, plan, now))
+        async with live.reading:
+            live.read_at = self.clock()
+            async with self._database.read() as session:
+                plan = await self._load(session, live.room.plan.appointment_id, live.read_at)
+            if plan is not None and plan != live.room.plan:
+                now = self.clock()
+                await self._changes.happened(live, lambda room: outside.change_plan(room, plan, now))
 
     async def close_seat(self, seat_id: str, code: str = "revoked") -> None:
         """An invitation was taken back: its connections end, its earlier tickets are void."""

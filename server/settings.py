@@ -93,10 +93,11 @@ class Settings(BaseSettings):
         SecretStr(""), description="The secret that the relay shares with this server (coturn: static-auth-secret)."
     )
     media_workers: int = Field(
-        default_factory=lambda: min(MOST_WORKERS, len(os.sched_getaffinity(0))),
+        default_factory=lambda given: 1 if given.get("media_port") else min(MOST_WORKERS, len(os.sched_getaffinity(0))),
         ge=1,
         le=MOST_WORKERS,
-        description="Number of media worker processes, each with a port of its own; one for each core unless you say.",
+        description="Number of media worker processes, each with a port of its own. Unless you say: one for each core, "
+        "or a single one where media_port names a port, because no other may be open.",
     )
     organisation: str = Field("Поруч", min_length=1, max_length=120, description="Name of the organisation on pages.")
     help_phone: str = Field("", max_length=40, description="Telephone number for help, shown on every page of a call.")

@@ -35,6 +35,9 @@ ACK_TEXTS = {
     "consent_missing": N_("This waits until the person has agreed."),
     "other_way": N_("This conversation takes place in another way. Your team gets in touch with you."),
     "not_agreed": N_("The person does not want you to be there now. It is nobody's fault."),
+    "kept_apart": N_(
+        "This person has said no to being with somebody who is here. Whoever it is leaves first; a colleague can stay."
+    ),
     "room_paused": N_("Sound and picture wait until a member of staff is here."),
     "unknown_seat": N_("This person is not part of the conversation."),
     "not_waiting": N_("This person is not waiting any more."),

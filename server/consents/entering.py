@@ -113,10 +113,10 @@ async def _take_back(
     request: web.Request, case: Case, rows: Sequence[ConsentRow], *, method: str, witness: str, now: datetime
 ) -> web.Response:
     """Media ends first; then it is written, or kept until the database takes it, which the page says."""
+    async with database(request).read() as session:
+        seats_of = [await ending.seats_of(session, row) for row in rows]
     written = []
-    for row in rows:
-        async with database(request).read() as session:
-            seats = await ending.seats_of(session, row)
+    for row, seats in zip(rows, seats_of, strict=True):
         item = spooled.item(row, account(request).id, method, witness, now)
         written.append(await withdrawals.in_case(request, case.id, seats, spooled.KIND, item))
     if all(written):

@@ -17,7 +17,7 @@ from consent.notices import ABOUT_SOMEBODY, Purpose, current
 from consent.records import ENTERED, Method
 from server.cases.service import Doer
 from server.consents import naming, other_ways, texts
-from server.consents.service import VALID_FOR, offer_instead
+from server.consents.service import CONVERSATION, VALID_FOR, offer_instead
 from server.consents.tables import ConsentRow
 from server.consents.writing import Said, last_row, stoppable_row, take_back, write
 
@@ -84,7 +84,7 @@ async def enter(session: AsyncSession, key: CaseKey, doer: Doer, *, client_id: s
             ),
             now,
         )
-    if said.purpose is Purpose.VIDEO and said.answer is Answer.REFUSED:
+    if said.purpose.value in CONVERSATION and said.answer is Answer.REFUSED:
         await other_ways.open_for(session, key, client_id, "refused", now)
 
 

@@ -13,5 +13,6 @@ depends_on = None
 
 def upgrade() -> None:
     op.add_column("live_rooms", sa.Column("client_came_at", sa.DateTime(timezone=True), nullable=True))
-    # What runs while the server is replaced goes on as before: nobody is asked in the middle of a sentence.
-    op.execute("UPDATE live_rooms SET client_came_at = started_at WHERE ended_at IS NULL")
+    # What runs while the server is replaced goes on as before: nobody is asked in the middle of a sentence. What is
+    # over keeps what it asked, so that it can still be taken back.
+    op.execute("UPDATE live_rooms SET client_came_at = started_at")

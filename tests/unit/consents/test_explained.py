@@ -11,8 +11,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from consent import keys
 from consent.database import Database
-from consent.gate import State
+from consent.gate import Answer, State
 from consent.keys import CaseKey
+from consent.notices import Purpose
 from consent.policy import Role
 from server.appointments.seats import NewSeat
 from server.appointments.tables import Appointment, Seat
@@ -122,6 +123,15 @@ async def test_who_says_no_to_the_talk_itself_is_phoned_or_visited(talk: Talk) -
     way = await talk.way()
     assert way is not None
     assert way.because == "refused"
+
+
+async def test_a_no_to_the_talk_that_a_colleague_writes_down_is_followed_by_a_call_as_well(talk: Talk) -> None:
+    said = entry.Entry(Purpose.EXPLAIN, Answer.REFUSED, "phone", "Maria", "uk", "", STOPPED)
+    client = talk.client.client_id or ""
+    await entry.enter(talk.session, talk.key, talk.manager, client_id=client, said=said, now=STOPPED)
+    way = await talk.way()
+    assert way is not None
+    assert (way.way, way.because) == ("phone", "refused")
 
 
 async def test_sending_one_person_away_closes_no_call_that_was_arranged(talk: Talk) -> None:

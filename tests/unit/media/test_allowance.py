@@ -122,6 +122,15 @@ def test_no_more_than_a_burst_leaves_at_once() -> None:
     assert sum(allowance.take(100) for _ in range(1000)) == PACKETS_A_TICK
 
 
+def test_a_packet_of_a_small_stream_can_be_sent_again_on_any_line() -> None:
+    allowance = Allowance()
+    while allowance.take(SIZE):
+        pass
+    for _ in range(400):
+        allowance.grow(40_000, 0.05, 0.0)
+    assert allowance.take(1200)
+
+
 def test_nothing_is_looked_up_once_nothing_may_be_sent() -> None:
     allowance = Allowance()
     assert [allowance.looks(LOOKS_A_TICK - 1) for _ in range(3)] == [LOOKS_A_TICK - 1, 1, 0]

@@ -105,6 +105,33 @@ def test_each_of_several_clients_is_gated() -> None:
     assert not consents.has_media(room.seats[NEIGHBOUR], room.seats)
 
 
+def test_a_client_who_has_said_no_to_another_one_does_not_drive_them_out() -> None:
+    room = Room(two_clients(second=without(CLIENT)))
+    room.arrive(arrival(MANAGER, "m"), at(0))
+    room.arrive(arrival(CLIENT, "c"), at(1))
+    room.admit("m", CLIENT, at(2))
+    room.arrive(arrival(NEIGHBOUR, "n"), at(3))
+    with pytest.raises(RoomError, match="kept_apart"):
+        room.admit("m", NEIGHBOUR, at(4))
+    assert (phase(room, CLIENT), phase(room, NEIGHBOUR)) == (Phase.IN, Phase.WAITING)
+    room.leave("c", at(5))
+    room.admit("m", NEIGHBOUR, at(6))
+    assert phase(room, NEIGHBOUR) is Phase.IN
+
+
+@pytest.mark.parametrize("consent", [without(MANAGER), without(asked=[MANAGER])])
+def test_nobody_is_let_in_who_would_then_be_without_any_host(consent: SeatConsent) -> None:
+    room = Room(agreed(consent))
+    room.arrive(arrival(MANAGER, "m"), at(0))
+    room.arrive(arrival(CLIENT, "c"), at(1))
+    with pytest.raises(RoomError, match="kept_apart"):
+        room.admit("m", CLIENT, at(2))
+    room.arrive(arrival(PSYCHOLOGIST, "p"), at(3))
+    room.admit("p", CLIENT, at(4))
+    assert (phase(room, CLIENT), phase(room, PSYCHOLOGIST)) == (Phase.IN, Phase.IN)
+    assert phase(room, MANAGER) is not Phase.IN
+
+
 def test_who_waits_and_takes_it_back_is_sent_to_the_pages() -> None:
     room = running(client=False)
     room.arrive(arrival(CLIENT, "c"), at(1))

@@ -106,6 +106,14 @@ def test_it_writes_origins_as_browsers_do() -> None:
 def test_there_is_a_media_worker_for_each_core_unless_one_says() -> None:
     assert load().media_workers == len(os.sched_getaffinity(0))
     assert load(media_workers=3).media_workers == 3
+
+
+def test_a_port_that_was_opened_for_one_media_worker_gets_one() -> None:
+    assert load(media_port=40000).media_workers == 1
+    assert load(media_port=40000, media_workers=3).media_workers == 3
+
+
+def test_the_table_says_how_many_media_workers_there_are() -> None:
     assert "one for each core" in explain.table(load())
 
 
