@@ -31,7 +31,10 @@ export function startDoor(): void {
     const response = await ask("/waiting-room");
     if (response?.redirected) return signedOut();
     if (!response?.ok) return;
-    const fresh = new DOMParser().parseFromString(await response.text(), "text/html").getElementById(door.id);
+    // An answer may be cut off in its middle; the next look finds a whole one.
+    const text = await response.text().catch(() => null);
+    if (text === null) return;
+    const fresh = new DOMParser().parseFromString(text, "text/html").getElementById(door.id);
     const knocks = fresh?.dataset["knocks"];
     if (!fresh || knocks === undefined || knocks === door.dataset["knocks"]) return;
     tell(knocks);

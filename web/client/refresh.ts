@@ -29,5 +29,7 @@ export function startRefreshing(replaced: () => void): void {
 async function fetchPage(): Promise<Document | null> {
   const response = await ask(location.href);
   if (!response?.ok || response.redirected) return null;
-  return new DOMParser().parseFromString(await response.text(), "text/html");
+  // An answer may be cut off in its middle.
+  const text = await response.text().catch(() => null);
+  return text === null ? null : new DOMParser().parseFromString(text, "text/html");
 }

@@ -29,6 +29,7 @@ export function startWaiting(): void {
 async function countNow(): Promise<number | null> {
   const response = await ask("/api/waiting");
   if (!response?.ok) return null;
-  const answer = (await response.json()) as { count?: unknown };
-  return typeof answer.count === "number" ? answer.count : null;
+  // An answer may be cut off in its middle.
+  const answer = (await response.json().catch(() => null)) as { count?: unknown } | null;
+  return typeof answer?.count === "number" ? answer.count : null;
 }
