@@ -30,7 +30,7 @@ MAX_KEPT = 400
 
 Code = Literal[
     "malformed", "bad_signature", "bad_signer", "signer_not_yours", "not_on_team", "may_not_seal", "may_not_begin",
-    "wrong_appointment", "unknown_seat", "unknown_recipient", "vault_full", "still_counts",
+    "wrong_appointment", "unknown_seat", "unknown_recipient", "vault_full", "still_counts", "signers_gone",
 ]  # fmt: skip
 
 
@@ -89,7 +89,8 @@ async def keep(
     Whoever may invite makes a secret's first entry; any host's device of the team seals it once more, for further
     devices and so that it does not end with the device that made it. An entry replaces the same device's older one
     about the same secret, and those of devices that are not certified any more; no other device's. ``anew``: these are
-    other secrets than before, which is refused as long as a certified device vouches for the old ones.
+    other secrets than before, which is refused as long as a certified device vouches for the old ones, and has to be
+    said by whoever may invite as soon as none does.
     """
     team = {member.account_id: member.role for member in await cases.team(session, appointment.case_id)}
     if doer.id not in team:
@@ -169,10 +170,14 @@ async def _signer(session: AsyncSession, doer: Doer, entry: Entry, now: datetime
 async def _check_place(
     session: AsyncSession, doer: Doer, body: Body, signers: set[str], gone: set[str], *, anew: bool
 ) -> None:
-    if anew and signers - gone:
+    counting = signers - gone
+    if anew and counting:
         raise VaultError("still_counts")
-    if (anew or not signers) and not allows(doer.role, Action.INVITE, on_team=True):
+    if not counting and not allows(doer.role, Action.INVITE, on_team=True):
         raise VaultError("may_not_begin")
+    if signers and not counting and not anew:
+        # Nobody could tell whether these are the old secrets; other ones would make the links fail without a word.
+        raise VaultError("signers_gone")
     kept = select(func.count()).where(VaultEntry.appointment_id == body.appointment)
     if (await session.scalar(kept) or 0) >= MAX_KEPT:
         raise VaultError("vault_full")

@@ -37,6 +37,7 @@ REFUSED: Mapping[Code, tuple[int, str]] = {
     "may_not_begin": (403, N_("Your role does not include this.")),
     "unknown_seat": (409, N_("This person is not invited to this appointment.")),
     "unknown_recipient": (409, N_("The team's devices have changed meanwhile. Please try again.")),
+    "signers_gone": (409, N_("The team's devices have changed meanwhile. Please try again.")),
     "still_counts": (409, N_("The secrets of this appointment are still good. Load the page again.")),
     "vault_full": (409, N_("Too many invitations are kept for this appointment already.")),
 }

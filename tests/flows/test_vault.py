@@ -205,6 +205,10 @@ async def test_it_begins_anew_only_when_no_device_that_vouched_is_certified(team
     await team.certify(Role.PSYCHOLOGIST, StaffDevice())
     refused = await team.send(team.entry(Role.PSYCHOLOGIST), by=Role.PSYCHOLOGIST, anew=True)
     assert refused == (403, "may_not_begin")
+    silent = await team.send(team.entry(Role.PSYCHOLOGIST), by=Role.PSYCHOLOGIST)
+    assert silent == (403, "may_not_begin"), "nor by not saying that it is another secret"
+    assert await team.send(team.entry()) == (409, "signers_gone"), "whoever may begin anew has to say so"
+    assert len((await team.seen())["entries"]) == 3, "nothing is replaced by what was refused"
     assert await team.send(team.entry(), team.entry(of_client=True), anew=True) == (200, "")
     left = (await team.seen())["entries"]
     assert {each["signer"]["body"] for each in left} == {team.certificates[Role.CASE_MANAGER].body}
