@@ -51,6 +51,11 @@ export class Devices extends Store<DeviceState> {
   #microphoneWanted: string | null | undefined;
   #cameraWanted: { deviceId: string | null; facing: Facing } | undefined;
   #reviving = false;
+  #again: ReturnType<typeof setTimeout> | undefined;
+  /** What the browser has said no to since the person last gave an occasion: its question is not put by the clock. */
+  readonly #refused = new Set<"microphone" | "camera">();
+  /** How often each was closed: what the browser gives after that is let go of at once. */
+  readonly #closed = { microphone: 0, camera: 0 };
 
   constructor() {
     super({ microphone: null, camera: null, microphoneHeld: false, cameraHeld: false, facing: "user", speaker: "" });
@@ -71,8 +76,9 @@ export class Devices extends Store<DeviceState> {
     return { microphones: of("audioinput"), cameras: of("videoinput"), speakers: of("audiooutput") };
   }
 
-  /** Opens, or changes to, a microphone; null is the system's own choice. Throws DeviceFault. */
-  async openMicrophone(deviceId: string | null = null): Promise<MediaStreamTrack> {
+  /** Opens, or changes to, a microphone; null is the system's own choice. Returns null where it was closed before the browser
+   * gave it: then it stays closed. Throws DeviceFault. */
+  async openMicrophone(deviceId: string | null = null): Promise<MediaStreamTrack | null> {
     const audio = {
       channelCount: 1,
       echoCancellation: true,
@@ -80,7 +86,8 @@ export class Devices extends Store<DeviceState> {
       autoGainControl: true,
       ...(deviceId ? { deviceId: { exact: deviceId } } : {}),
     };
-    const track = await capture("microphone", { audio });
+    const track = await this.#capture("microphone", { audio });
+    if (track === null) return null;
     this.#microphoneWanted = deviceId;
     this.#watch(track, "microphone");
     this.value.microphone?.stop();
@@ -88,8 +95,9 @@ export class Devices extends Store<DeviceState> {
     return track;
   }
 
-  /** Opens, or changes to, a camera. Phones give only one at a time, so the old one is let go first. Throws DeviceFault. */
-  async openCamera(choice: { deviceId?: string | null; facing?: Facing } = {}): Promise<MediaStreamTrack> {
+  /** Opens, or changes to, a camera. Phones give only one at a time, so the old one is let go first. Returns
+   * null where it was closed, or another one asked for, before the browser gave it. Throws DeviceFault. */
+  async openCamera(choice: { deviceId?: string | null; facing?: Facing } = {}): Promise<MediaStreamTrack | null> {
     const facing = choice.facing ?? this.value.facing;
     const deviceId = choice.deviceId ?? null;
     this.closeCamera();
@@ -99,7 +107,8 @@ export class Devices extends Store<DeviceState> {
       frameRate: { ideal: 20, max: 24 },
       ...(deviceId ? { deviceId: { exact: deviceId } } : { facingMode: facing }),
     };
-    const track = await capture("camera", { video });
+    const track = await this.#capture("camera", { video });
+    if (track === null) return null;
     // Where the line is weak, the picture gets smaller before it stutters: signs and lips are read from movement.
     track.contentHint = "motion";
     this.#cameraWanted = { deviceId, facing };
@@ -109,18 +118,20 @@ export class Devices extends Store<DeviceState> {
   }
 
   /** From the front camera to the back one, or back. */
-  async flipCamera(): Promise<MediaStreamTrack> {
+  async flipCamera(): Promise<MediaStreamTrack | null> {
     return this.openCamera({ facing: this.value.facing === "user" ? "environment" : "user" });
   }
 
   closeMicrophone(): void {
     this.#microphoneWanted = undefined;
+    this.#close("microphone");
     this.value.microphone?.stop();
     this.set({ ...this.value, microphone: null, microphoneHeld: false });
   }
 
   closeCamera(): void {
     this.#cameraWanted = undefined;
+    this.#close("camera");
     this.value.camera?.stop();
     this.set({ ...this.value, camera: null, cameraHeld: false });
   }
@@ -142,14 +153,20 @@ export class Devices extends Store<DeviceState> {
 
   /** Opens again what was open and was taken away meanwhile: after a phone call, an unplugged headset, a nap in a pocket. */
   async revive(): Promise<void> {
+    this.#refused.clear();
+    await this.#revive();
+  }
+
+  async #revive(): Promise<void> {
     if (this.#reviving || document.visibilityState !== "visible") return;
     this.#reviving = true;
     try {
       const { microphone, camera } = this.value;
-      if (this.#microphoneWanted !== undefined && isTaken(microphone)) {
+      if (this.#microphoneWanted !== undefined && isTaken(microphone) && !this.#refused.has("microphone")) {
         await this.#reopenMicrophone(this.#microphoneWanted);
       }
-      if (this.#cameraWanted && (camera === null || isTaken(camera))) await this.#reopenCamera(this.#cameraWanted);
+      const isCameraTaken = (camera === null || isTaken(camera)) && !this.#refused.has("camera");
+      if (this.#cameraWanted && isCameraTaken) await this.#reopenCamera(this.#cameraWanted);
     } finally {
       this.#reviving = false;
     }
@@ -157,26 +174,61 @@ export class Devices extends Store<DeviceState> {
 
   /** Still wanted when it cannot be had now: another program may let go of it, and the next occasion finds it. */
   async #reopenCamera(wanted: { deviceId: string | null; facing: Facing }): Promise<void> {
+    const opening = this.openCamera(wanted);
+    const closed = this.#closed.camera;
     try {
-      await this.openCamera(wanted);
-    } catch {
+      await opening;
+    } catch (error) {
+      if (this.#closed.camera !== closed) return;
       this.#cameraWanted = wanted;
-      setTimeout(() => void this.revive(), AGAIN_MS);
+      this.#tryAgain("camera", error);
     }
   }
 
   /** As the camera: a phone call lets go of it without telling the page. */
   async #reopenMicrophone(deviceId: string | null): Promise<void> {
     // Where the chosen one is gone, whatever the system offers is better than silence.
+    let fault: unknown;
     for (const choice of deviceId === null ? [null] : [deviceId, null]) {
       try {
         await this.openMicrophone(choice);
         return;
-      } catch {
-        continue;
+      } catch (error) {
+        fault = error;
+        if (isDenied(error)) break;
       }
     }
-    setTimeout(() => void this.revive(), AGAIN_MS);
+    this.#tryAgain("microphone", fault);
+  }
+
+  /** Not after a no: the browser would put its question every time. */
+  #tryAgain(device: "microphone" | "camera", fault: unknown): void {
+    if (isDenied(fault)) return void this.#refused.add(device);
+    clearTimeout(this.#again);
+    this.#again = setTimeout(() => void this.#revive(), AGAIN_MS);
+  }
+
+  #close(device: "microphone" | "camera"): void {
+    this.#closed[device] += 1;
+    if (this.#microphoneWanted === undefined && !this.#cameraWanted) clearTimeout(this.#again);
+  }
+
+  /** null where the device was closed while the browser took its time. Throws DeviceFault. */
+  async #capture(
+    device: "microphone" | "camera",
+    constraints: MediaStreamConstraints,
+  ): Promise<MediaStreamTrack | null> {
+    const closed = this.#closed[device];
+    const isClosed = (): boolean => this.#closed[device] !== closed;
+    try {
+      const track = await capture(device, constraints);
+      if (!isClosed()) return track;
+      track.stop();
+    } catch (error) {
+      // Nobody waits for it any more; and whoever would try another one instead must not.
+      if (!isClosed()) throw error;
+    }
+    return null;
   }
 
   #watch(track: MediaStreamTrack, device: "microphone" | "camera"): void {
@@ -200,6 +252,8 @@ const AGAIN_MS = 2000;
 
 /** Whether this device can encode a large picture in three sizes without getting hot. */
 const isStrong = (): boolean => navigator.hardwareConcurrency >= 4;
+
+const isDenied = (error: unknown): boolean => error instanceof DeviceFault && error.code === "denied";
 
 const isTaken = (track: MediaStreamTrack | null): boolean => track?.readyState === "ended" || track?.muted === true;
 

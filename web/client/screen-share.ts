@@ -27,6 +27,8 @@ const CONSTRAINTS: DisplayMediaStreamOptions = {
 
 /** The track that is shown, or null. */
 export class ScreenShare extends Store<MediaStreamTrack | null> {
+  #stops = 0;
+
   constructor() {
     super(null);
   }
@@ -36,17 +38,25 @@ export class ScreenShare extends Store<MediaStreamTrack | null> {
     return typeof navigator.mediaDevices?.getDisplayMedia === "function";
   }
 
-  /** Asks the browser, which asks the person what to show. Throws a ShareFault. */
+  /** Asks the browser, which asks the person what to show; nothing where that is stopped before they have chosen. Throws a
+   * ShareFault. */
   async start(): Promise<void> {
+    const stops = this.#stops;
     const track = await capture();
+    if (this.#stops !== stops) return track.stop();
     // Letters before movement: sharp rather than fluent.
     track.contentHint = "detail";
     track.addEventListener("ended", () => this.value === track && this.set(null));
-    this.stop();
+    this.#end();
     this.set(track);
   }
 
   stop(): void {
+    this.#stops += 1;
+    this.#end();
+  }
+
+  #end(): void {
     const track = this.value;
     if (!track) return;
     track.stop();

@@ -324,7 +324,7 @@ export class CallScreen {
         void this.#device(async () => {
           if (devices.value.microphone?.readyState === "live") session.muted.set(!session.muted.value);
           else {
-            await devices.openMicrophone();
+            if ((await devices.openMicrophone()) === null) return;
             session.muted.set(false);
           }
           announce(session.muted.value ? t("Microphone off") : t("Microphone on"));
