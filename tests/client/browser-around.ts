@@ -68,7 +68,8 @@ const indexedDb = {
   },
 };
 
-/** What the server answers, by method and path; a function is given what was sent. Anything else is a 404. */
+/** What the server answers, by method and path; a function is given what was sent, and may refuse with a response of its own. Anything
+ * else is a 404. */
 export type Answers = Readonly<Record<string, unknown>>;
 
 /** A browser that remembers nothing yet, at a server that answers so; returns how to have it answer otherwise. */
@@ -87,7 +88,8 @@ export function freshBrowser(): { answer: (answers: Answers) => void; asked: str
     if (!(what in now)) return Response.json({ error: { code: "not_found", text: "" } }, { status: 404 });
     const answer = now[what];
     const sent: unknown = JSON.parse((options.body as string | undefined) ?? "null");
-    return Response.json(typeof answer === "function" ? await (answer as (sent: unknown) => unknown)(sent) : answer);
+    const said = typeof answer === "function" ? await (answer as (sent: unknown) => unknown)(sent) : answer;
+    return said instanceof Response ? said : Response.json(said);
   });
   return { answer: (answers) => void (now = answers), asked };
 }

@@ -19,29 +19,43 @@ class Vault {
   posts: { entries: VaultEntry[]; anew: boolean }[] = [];
   revoked: string[] = [];
   refuses = false;
+  /** Whose devices count for the server, which may have heard less than this browser. */
+  counting: readonly Person[] = [];
+  /** What happens after this device has read, and before it is heard. */
+  meanwhile: (() => Promise<unknown>) | null = null;
   readonly #browser = freshBrowser();
 
   /** `team`: whose devices are certified now. */
   open(by: Person, team: readonly Person[], mayInvite: boolean): Promise<TeamSecrets> {
     this.#browser.answer({
-      [`GET ${PATH}`]: {
+      [`GET ${PATH}`]: () => ({
         csrf: "x",
         may_invite: mayInvite,
         seats: [CLIENT],
         entries: this.entries,
         recipients: team.map(({ device, certificate }) => ({ fingerprint: device.fingerprint, certificate })),
-      },
+      }),
       ...(this.refuses ? {} : { [`POST ${PATH}`]: (sent: { entries: VaultEntry[]; anew: boolean }) => this.#keep(sent) }),
     });
     const trust: VaultTrust = { organisation: { key: organisation.key, pinned: true }, revoked: this.revoked };
     return teamSecrets(APPOINTMENT, { device: by.device, certificate: by.certificate! }, trust);
   }
 
-  #keep(sent: { entries: VaultEntry[]; anew: boolean }): object {
+  async #keep(sent: { entries: VaultEntry[]; anew: boolean }): Promise<object> {
+    const meanwhile = this.meanwhile;
+    this.meanwhile = null;
+    await meanwhile?.();
+    if (sent.anew && sent.entries.some((entry) => this.#stillCounts(entry)))
+      return Response.json({ error: { code: "still_counts", text: "" } }, { status: 409 });
     this.posts.push(sent);
     for (const entry of sent.entries)
       this.entries = [entry, ...this.entries.filter((one) => about(one) !== about(entry))];
     return { kept: sent.entries.length };
+  }
+
+  #stillCounts(given: VaultEntry): boolean {
+    const signers = this.counting.map((one) => about({ ...given, signer: one.certificate! }));
+    return this.entries.some((entry) => signers.includes(about(entry)));
   }
 }
 
@@ -120,6 +134,35 @@ describe("the team's secrets", () => {
     assert.deepEqual(vault.posts.map((one) => one.anew), [false, true]);
     const { anew: _, ...secrets } = anew;
     assert.deepEqual(await vault.open(psychologist, [again, psychologist], false), { ...secrets, anew: false });
+  });
+
+  it("are those of the quicker one where two devices begin anew at the same time", async () => {
+    await vault.open(lawyer, [lawyer], true);
+    vault.revoked = [lawyer.device.fingerprint];
+    const team = [manager, psychologist];
+    vault.counting = team;
+    let first: TeamSecrets | null = null;
+    vault.meanwhile = async () => (first = await vault.open(manager, team, true));
+    const second = await vault.open(psychologist, team, true);
+    assert.deepEqual(second, { ...first!, anew: false }, "and it is the quicker one that tells of it");
+    assert.deepEqual(await vault.open(manager, team, true), second);
+    assert.equal(first!.anew, true);
+  });
+
+  it("are not lost with the one that the server takes for good and this browser does not", async () => {
+    const stale = await staff("o", "case_manager", lives);
+    await vault.open(manager, [manager], true);
+    const ofManager = vault.entries.filter((entry) => about(entry).startsWith("appointment "));
+    vault.entries = [];
+    await vault.open(stale, [stale], true);
+    vault.entries = [...ofManager, ...vault.entries.filter((entry) => about(entry).startsWith("seat:"))];
+    vault.revoked = [manager.device.fingerprint, stale.device.fingerprint];
+    vault.counting = [manager, psychologist];
+    const { appointment, invitations, names, anew } = await vault.open(psychologist, [psychologist], true);
+    assert.equal(appointment, null);
+    assert.deepEqual([Object.keys(invitations), names, anew], [[CLIENT.seat], { [CLIENT.seat]: CLIENT.name }, true]);
+    const again = await vault.open(psychologist, [psychologist], true);
+    assert.deepEqual(again, { appointment: null, invitations, names, anew: false });
   });
 
   it("do not begin anew while a valid device vouches for some that are not sealed to this one yet", async () => {

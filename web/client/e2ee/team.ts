@@ -66,6 +66,41 @@ const AT_ONCE = 16;
  * device lays in an entry of its own, so that the team's secrets do not end with the one device that made them. */
 export async function teamSecrets(appointment: string, own: TeamDevice, trust: VaultTrust): Promise<TeamSecrets> {
   const path = `/api/appointments/${encodeURIComponent(appointment)}/vault`;
+  let kept = await readAll(path, appointment, own, trust);
+  let refused = await keepMade(path, kept, AT_ONCE);
+  let made = kept.sealed.anew.length - refused.length;
+  if (refused.length > 0) {
+    // Another device has begun anew meanwhile: then its secrets are read now. Or the server counts a device that this browser does
+    // not: then this device goes without that one secret, and one by one the others are not lost with it.
+    kept = await readAll(path, appointment, own, trust);
+    refused = await keepMade(path, kept, 1);
+    made += kept.sealed.anew.length - refused.length;
+    for (const entry of refused) kept.found.delete(subjectOf(entry) ?? "");
+  }
+  await keep(path, kept, kept.sealed.again, false).catch((error: unknown) => {
+    // What is only sealed once more is good as it was; the next colleague to come tries it, too.
+    if (!(error instanceof VaultUnavailable)) throw error;
+  });
+  const invitations: Record<string, string> = {};
+  const names: Record<string, string> = {};
+  for (const { seat } of kept.vault.seats) {
+    const content = kept.found.get(`seat:${seat}`);
+    if (content) invitations[seat] = toBase64url(content.secret);
+    if (content && content.name !== null) names[seat] = content.name;
+  }
+  const whole = kept.found.get("appointment");
+  return { appointment: whole ? toBase64url(whole.secret) : null, invitations, names, anew: made > 0 };
+}
+
+/** What the vault holds for this device, and what it lacks. */
+interface Kept {
+  readonly vault: Vault;
+  /** By what the entries call it; what is to be sealed is among it already. */
+  readonly found: Map<string, ReturnType<typeof readContent>>;
+  readonly sealed: Readonly<Record<"begun" | "anew" | "again", VaultEntry[]>>;
+}
+
+async function readAll(path: string, appointment: string, own: TeamDevice, trust: VaultTrust): Promise<Kept> {
   const vault = await request<Vault>(path, {});
   const subjects = [
     appointmentSubject(appointment),
@@ -73,48 +108,49 @@ export async function teamSecrets(appointment: string, own: TeamDevice, trust: V
   ];
   const certificates = vault.recipients.map((recipient) => recipient.certificate);
   const to = await sealable(certificates, trust, Date.now());
-  const found = new Map<string, string>();
-  const names: Record<string, string> = {};
-  const sealed: Record<"begun" | "anew" | "again", VaultEntry[]> = { begun: [], anew: [], again: [] };
+  const found: Kept["found"] = new Map();
+  const sealed: Kept["sealed"] = { begun: [], anew: [], again: [] };
   for (const subject of subjects) {
     const there = vault.entries.filter((entry) => subjectOf(entry) === subject.secret);
     const entries = await vouched(there, subject, certificates, trust);
     const known = await opened(entries, own.device);
     const content = known ?? begun(entries, vault, subject);
     if (!content) continue;
-    const { secret, name } = readContent(content);
-    found.set(subject.secret, toBase64url(secret));
-    if (subject.seat !== null && name !== null) names[subject.seat] = name;
+    found.set(subject.secret, readContent(content));
     if (!seals(own) || (await isSettled(entries, content, own.device, to))) continue;
     const entry = await sealedFor(subject, content, certificates, own, trust);
     if (entry) sealed[known ? "again" : there.length > 0 ? "anew" : "begun"].push(entry);
   }
-  const keep = async (entries: readonly VaultEntry[], anew: boolean): Promise<void> => {
-    for (let at = 0; at < entries.length; at += AT_ONCE)
-      await request(path, {
-        method: "POST",
-        headers: { "Content-Type": "application/json", "X-Csrf-Token": vault.csrf },
-        body: JSON.stringify({ entries: entries.slice(at, at + AT_ONCE), anew }),
-      });
-  };
-  // First of all what somebody else is to find before they make another one.
-  await keep(sealed.begun, false);
-  await keep(sealed.anew, true);
-  await keep(sealed.again, false).catch((error: unknown) => {
-    // What is only sealed once more is good as it was; the next colleague to come tries it, too.
-    if (!(error instanceof VaultUnavailable)) throw error;
-  });
-  const seats = vault.seats.flatMap(({ seat }) => {
-    const secret = found.get(`seat:${seat}`);
-    return secret === undefined ? [] : [[seat, secret] as const];
-  });
-  return {
-    appointment: found.get("appointment") ?? null,
-    invitations: Object.fromEntries(seats),
-    names,
-    anew: sealed.anew.length > 0,
-  };
+  return { vault, found, sealed };
 }
+
+/** First of all what somebody else is to find before they make another one. Returns what was to begin anew and was refused, so many
+ * `atOnce`; rejects where what nobody had is not taken. */
+async function keepMade(path: string, kept: Kept, atOnce: number): Promise<VaultEntry[]> {
+  await keep(path, kept, kept.sealed.begun, false);
+  const refused: VaultEntry[] = [];
+  for (const entries of inParts(kept.sealed.anew, atOnce)) {
+    try {
+      await keep(path, kept, entries, true);
+    } catch (error) {
+      if (!(error instanceof VaultUnavailable)) throw error;
+      refused.push(...entries);
+    }
+  }
+  return refused;
+}
+
+async function keep(path: string, { vault }: Kept, entries: readonly VaultEntry[], anew: boolean): Promise<void> {
+  for (const part of inParts(entries, AT_ONCE))
+    await request(path, {
+      method: "POST",
+      headers: { "Content-Type": "application/json", "X-Csrf-Token": vault.csrf },
+      body: JSON.stringify({ entries: part, anew }),
+    });
+}
+
+const inParts = (entries: readonly VaultEntry[], atOnce: number): VaultEntry[][] =>
+  Array.from({ length: Math.ceil(entries.length / atOnce) }, (_, part) => entries.slice(part * atOnce, (part + 1) * atOnce));
 
 /** The server takes entries from hosts alone. */
 const seals = ({ certificate }: TeamDevice): boolean => HOST_ROLES.has(readCertificate(certificate).role);
