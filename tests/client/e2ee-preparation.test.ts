@@ -155,6 +155,19 @@ describe("a device of staff", () => {
     assert.deepEqual(await keptCertificate(), anew);
   });
 
+  it("says when it has made the links' secrets anew for a call, and only then", async () => {
+    const [{ fingerprint }, certificate] = [await openDevice(), await certified({ role: "case_manager" })];
+    const path = `/api/appointments/${APPOINTMENT}/vault`;
+    const nobodys = { body: JSON.stringify({ secret: "appointment" }), signer: { body: "{}", signature: "" }, signature: "" };
+    const vault = { csrf: "x", may_invite: true, seats: [], entries: [nobodys] as object[], recipients: [{ fingerprint, certificate }] };
+    const keep = (sent: { entries: object[] }): object => ({ kept: (vault.entries = sent.entries).length });
+    browser.answer({ ...server(organisation, certificate, "case_manager"), [`GET ${path}`]: vault, [`POST ${path}`]: keep });
+    const first = await prepare(seat("staff", "case_manager"), "native", null);
+    const second = await prepare(seat("staff", "case_manager"), "native", null);
+    assert.deepEqual([first.anew, first.mayRaise, second.anew, second.mayRaise], [true, true, false, true]);
+    assert.equal(second.trust.secret, first.trust.secret);
+  });
+
   it("that was never certified calls nobody certified", async () => {
     browser.answer({ ...server(forger), "POST /api/devices": { id: "d", state: "asked", certificate: null } });
     const prepared = await prepare(seat("staff", "psychologist"), "native", null);

@@ -38,13 +38,15 @@ export class Encryption {
   readonly doubtful = new Store<readonly Identity[]>([]);
   /** A spoken code did not match: nothing is sent or shown until another one does. */
   readonly paused = new Store(false);
+  /** This device has made the links' secrets anew: those that were handed out before do not fit. */
+  readonly linksAnew = new Store(false);
   /** The last message that came in, for whoever listens. */
   readonly message = new Store<ReceivedMessage | null>(null);
 
   readonly #connection: Connection;
   readonly #known: KnownDevices;
   readonly #mismatches: Mismatches;
-  readonly #prepare: () => Promise<Preparation>;
+  readonly #prepared: () => Promise<Preparation>;
   readonly #stops: (() => void)[] = [];
   #starting = false;
   #failures = 0;
@@ -62,7 +64,7 @@ export class Encryption {
     this.#connection = connection;
     this.#known = known;
     this.#mismatches = mismatches;
-    this.#prepare = prepare;
+    this.#prepared = prepare;
     for (const store of [connection.entries, connection.link, connection.snapshots] as Store<unknown>[])
       this.#stops.push(store.subscribe(() => this.#look()));
     this.#renewing = setInterval(() => void this.#renew(), RENEW_MS);
@@ -158,6 +160,12 @@ export class Encryption {
       this.#starting = false;
     }
     if (this.stay.value === null && entry !== this.#connection.entries.value) this.#look();
+  }
+
+  async #prepare(): Promise<Preparation> {
+    const prepared = await this.#prepared();
+    if (prepared.anew) this.linksAnew.set(true);
+    return prepared;
   }
 
   /** Revocations and secrets that have come since. */

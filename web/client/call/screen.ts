@@ -163,6 +163,11 @@ export class CallScreen {
         "abort",
         store.subscribe(() => this.#draw()),
       );
+    const tellOfLinks = (anew: boolean): void => {
+      if (anew) this.#say(t("The links were made anew, because no device that had made them is valid any more. Links that were handed out before do not fit: hand out each of them again."));
+    };
+    this.#life.signal.addEventListener("abort", encryption.linksAnew.subscribe(tellOfLinks));
+    tellOfLinks(encryption.linksAnew.value);
     void this.#countCameras();
     navigator.mediaDevices?.addEventListener("devicechange", () => void this.#countCameras(), {
       signal: this.#life.signal,

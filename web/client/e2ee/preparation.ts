@@ -17,6 +17,8 @@ export interface Preparation {
   readonly curves: CurveSource;
   /** A certified host that holds the appointment's secret: it may raise a group. */
   readonly mayRaise: boolean;
+  /** Links that were handed out before do not fit any more: their secrets were made anew for this. */
+  readonly anew: boolean;
 }
 
 const NOTHING: TeamSecrets = { appointment: null, invitations: {}, names: {}, anew: false };
@@ -67,7 +69,7 @@ export async function prepare(
     invitation: secrets?.invitation ?? null,
   };
   const mayRaise = oneself.certificate !== null && HOST_ROLES.has(you.role) && secret !== null;
-  return { oneself, trust, curves, mayRaise };
+  return { oneself, trust, curves, mayRaise, anew: team.anew };
 }
 
 async function opened(
