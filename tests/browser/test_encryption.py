@@ -8,7 +8,6 @@ import mimetypes
 import re
 import shutil
 from pathlib import Path
-from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -17,6 +16,7 @@ from playwright.async_api import Route, WebSocketRoute
 from tests.browser.conftest import MakeChromiumPerson, MakeFirefoxPerson
 from tests.support.chromium import ChromiumPage
 from tests.support.demo import Demo
+from tests.support.encryption_seen import ENCRYPTION, SENT, UNVERIFIED, VERIFIED, agree, members
 from tests.support.media_seen import hears, sees
 from tests.support.page import Page
 from tests.support.walk import (
@@ -25,7 +25,6 @@ from tests.support.walk import (
     Meeting,
     all_meet,
     arrive,
-    invite,
     is_in,
     join,
     let_in,
@@ -40,32 +39,8 @@ from tests.support.walk import (
 )
 
 WEB = Path(__file__).parents[2] / "web"
-VERIFIED, UNVERIFIED = "Encrypted and verified", "Encrypted, not verified yet"
-ENCRYPTION = "poruch.encryption()"
 COUNTS = f"Object.values({ENCRYPTION}.stay.value?.crypto.counts.value ?? {{}})"
 FRAMES = f"{COUNTS}.reduce((sum, one) => sum + one.done, 0)"
-SENT = """(async () => {
-  let packets = 0;
-  for (const connection of witness.connections)
-    for (const line of (await connection.getStats()).values())
-      if (line.type === 'outbound-rtp') packets += line.packetsSent;
-  return packets;
-})()"""
-
-
-async def _members(page: Page) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = await page.evaluate(f"{ENCRYPTION}.view.value?.members ?? []")
-    return found
-
-
-async def _agree(*pages: Page) -> tuple[str, int]:
-    """Wait until all these pages are in the same epoch of the same group, with as many members; return both."""
-    place = f"JSON.stringify([{ENCRYPTION}.view.value?.group, {ENCRYPTION}.view.value?.epoch])"
-    whole = f"{ENCRYPTION}.view.value?.members.length === {len(pages)} && {place}"
-    wanted = await pages[0].wait_for(whole)
-    await asyncio.gather(*(page.wait_for(f"({whole}) === {json.dumps(wanted)}") for page in pages[1:]))
-    group, epoch = json.loads(wanted)
-    return group, epoch
 
 
 async def _in_a_call(demo: Demo, in_chromium: MakeChromiumPerson) -> tuple[ChromiumPage, ChromiumPage, Meeting]:
@@ -98,16 +73,16 @@ async def test_three_browsers_see_and_hear_one_another_through_their_keys(
     await all_meet({names["case_manager"]: manager, demo.client: client})
 
     # A late joiner: everybody goes over to new keys, and nobody loses anybody.
-    group, epoch = await _agree(manager, client)
+    group, epoch = await agree(manager, client)
     await join(psychologist, meeting.url)
     await all_meet({names["case_manager"]: manager, demo.client: client, names["psychologist"]: psychologist})
-    assert await _agree(manager, client, psychologist) == (group, epoch + 1)
+    assert await agree(manager, client, psychologist) == (group, epoch + 1)
     await client.see(f"{names['psychologist']} has joined.")
     for page in (manager, client, psychologist):
         assert await page.evaluate(FRAMES) > 0
     for page in (manager, psychologist, client):
         await page.see(VERIFIED)
-    by_role = {member["role"]: member for member in await _members(manager)}
+    by_role = {member["role"]: member for member in await members(manager)}
     assert {role: member["standing"] for role, member in by_role.items()} == {
         "case_manager": "certified",
         "psychologist": "certified",
@@ -127,7 +102,7 @@ async def test_two_hosts_at_the_same_moment_raise_one_group_and_firefox_lets_som
     await asyncio.gather(
         join(manager, meeting.url), join(psychologist, meeting.url), arrive(client, meeting.invitation)
     )
-    await _agree(manager, psychologist)
+    await agree(manager, psychologist)
     await let_in(psychologist, demo.client)
     people: dict[str, Page] = {
         demo.name("case_manager"): manager,
@@ -135,12 +110,12 @@ async def test_two_hosts_at_the_same_moment_raise_one_group_and_firefox_lets_som
         demo.client: client,
     }
     await all_meet(people)
-    group, _ = await _agree(*people.values())
+    group, _ = await agree(*people.values())
 
     # The first host goes; the one in Firefox goes on with the same group, and takes the first one's leaf out.
     await manager.click("button", "Leave", exact=True)
     await manager.find("heading", "You have left the conversation")
-    assert (await _agree(psychologist, client))[0] == group
+    assert (await agree(psychologist, client))[0] == group
     await sees_and_hears(client, demo.name("psychologist"))
     await client.reload()
     await is_in(client)
@@ -175,8 +150,8 @@ async def test_names_come_from_keys_and_not_from_the_server(demo: Demo, in_chrom
 
 async def test_a_reload_brings_a_fresh_leaf_of_the_same_device(demo: Demo, in_chromium: MakeChromiumPerson) -> None:
     manager, client, _ = await _in_a_call(demo, in_chromium)
-    group, _ = await _agree(manager, client)
-    devices = {member["device"] for member in await _members(manager)}
+    group, _ = await agree(manager, client)
+    devices = {member["device"] for member in await members(manager)}
     people: dict[str, Page] = {demo.name("case_manager"): manager, demo.client: client}
     await client.reload()
     await is_in(client)
@@ -187,8 +162,8 @@ async def test_a_reload_brings_a_fresh_leaf_of_the_same_device(demo: Demo, in_ch
     await all_meet(people)
     await anew
     # The manager was the only one who could add anybody: the group began anew.
-    assert (await _agree(manager, client))[0] != group
-    assert {member["device"] for member in await _members(manager)} == devices
+    assert (await agree(manager, client))[0] != group
+    assert {member["device"] for member in await members(manager)} == devices
     await manager.see(VERIFIED)
 
 
@@ -200,7 +175,7 @@ async def test_a_worker_that_dies_takes_its_keys_along_and_another_one_comes(
         await page.evaluate(f"{ENCRYPTION}.stay.value.crypto.close()")
         await page.wait_for(f"{ENCRYPTION}.stay.value && {ENCRYPTION}.stage.value.name === 'in'")
         await all_meet({demo.name("case_manager"): manager, demo.client: client})
-    await _agree(manager, client)
+    await agree(manager, client)
 
 
 async def test_whoever_is_removed_is_outside_the_next_keys(demo: Demo, in_chromium: MakeChromiumPerson) -> None:
@@ -210,12 +185,12 @@ async def test_whoever_is_removed_is_outside_the_next_keys(demo: Demo, in_chromi
     await join(psychologist, meeting.url)
     names = {demo.name("case_manager"): manager, demo.client: client, demo.name("psychologist"): psychologist}
     await all_meet(names)
-    group, epoch = await _agree(*names.values())
+    group, epoch = await agree(*names.values())
     await open_people(manager)
     await manager.click("button", f"Remove: {demo.client}")
     await manager.click_css("dialog[open] .button--danger")
     await client.find("heading", "You are no longer in this conversation")
-    assert await _agree(manager, psychologist) == (group, epoch + 1)
+    assert await agree(manager, psychologist) == (group, epoch + 1)
     for page in (manager, psychologist):
         assert await page.evaluate(f"!({picture(demo.client)})")
     assert await client.evaluate(f"{ENCRYPTION}.stay.value === null")
@@ -281,116 +256,11 @@ async def test_written_words_reach_everybody_and_say_who_wrote_them(
     assert await manager.evaluate("poruch.encryption() && !document.querySelector('.control--alert')")
 
 
-SHOWN = "document.querySelector('.code-dialog[open] .code__digits')"
-DIGITS = f"[...{SHOWN}.querySelectorAll('.code__digit > span:first-child')].map(one => one.innerText).join('')"
-
-
-async def _code(manager: Page, client: Page, name: str) -> str:
-    """The manager begins a comparison; returns the code that is shown, when the client has the choice."""
-    await manager.find("heading", f"Say this code to {name}")
-    digits: str = await manager.wait_for(f"{SHOWN} && {DIGITS}")
-    await client.wait_for(f"document.querySelector('.code-dialog [data-code=\"{digits}\"]')")
-    return digits
-
-
-async def test_a_spoken_code_verifies_a_device_and_two_wrong_ones_stop_the_call(
-    demo: Demo, in_chromium: MakeChromiumPerson
-) -> None:
-    manager = await in_chromium("case manager", viewport=DESK)
-    client = await in_chromium("client", viewport=PHONE)
-    await sign_in(manager, demo, "case_manager")
-    meeting = await plan(manager, demo)
-    await asyncio.gather(join(manager, meeting.url), arrive(client, meeting.invitation.partition("&s=")[0]))
-    await let_in(manager, demo.client)
-    people: dict[str, Page] = {demo.name("case_manager"): manager, demo.client: client}
-    await all_meet(people)
-
-    await manager.click("button", UNVERIFIED)
-    await manager.click("button", "Compare a spoken code")
-    code = await _code(manager, client, demo.client)
-    await client.click_css(f".code-dialog [data-code='{code}']")
-    for page in (manager, client):
-        await page.see("The code matches")
-        await page.click_css(".code-dialog .button--main")
-        await page.see(VERIFIED)
-
-    # The next day's call on the same device is recognised; a code can be compared again, and this time it is wrong.
-    await manager.click("button", VERIFIED)
-    await manager.click("button", "Compare a spoken code")
-    code = await _code(manager, client, demo.client)
-    await client.click("button", "None of these")
-    await asyncio.gather(manager.see("The code does not match"), client.see("Sound and picture are paused."))
-    await client.see("It can only be told by phone")
-    await client.wait_for("document.querySelectorAll('audio').length === 0")
-    # A reload forgets neither the pause nor that one attempt is gone.
-    _, epoch = await _agree(manager, client)
-    await client.reload()
-    await is_in(client)
-    await client.see("Stopped, because the spoken code did not match")
-    await manager.wait_for(f"{ENCRYPTION}.view.value?.epoch > {epoch}")
-    await _agree(manager, client)
-    assert await client.evaluate("document.querySelectorAll('audio').length") == 0
-    await manager.click("button", "Compare a fresh code")
-    assert await _code(manager, client, demo.client) != code
-    # Nobody can hear or see it here: both are sent to the phone, and nobody is asked to listen to silence.
-    for page, words in ((manager, "say the code there"), (client, "Do not guess.")):
-        await page.see(words)
-        assert await page.evaluate("!!document.querySelector('.code-dialog[open] a[href^=\"tel:\"]')")
-    assert await client.evaluate("!document.body.innerText.includes('Listen, or look at the other screen')")
-    await client.click_css(".code-dialog .code__choice:not([data-code='" + await _shown(manager) + "'])")
-    for page in (manager, client):
-        await page.see("The conversation is stopped")
-        await page.wait_for(f"{ENCRYPTION}.stay.value === null && document.querySelectorAll('audio').length === 0")
-        await page.click_css(".code-dialog .button--main")
-        await page.see("Stopped, because two spoken codes did not match")
-    await client.reload()
-    await client.see("Stopped, because two spoken codes did not match")
-    # Whoever opens the link anew may try once more, and until a code matches nothing flows.
-    await client.goto(meeting.invitation.partition("&s=")[0])
-    await is_in(client)
-    await client.see("Stopped, because the spoken code did not match")
-    assert await client.evaluate(SENT) == 0
-
-
-async def test_a_code_verifies_a_person_at_a_device_and_not_whoever_else_uses_it(
-    demo: Demo, in_chromium: MakeChromiumPerson
-) -> None:
-    manager = await in_chromium("case manager", viewport=DESK)
-    client = await in_chromium("client", viewport=PHONE)
-    await sign_in(manager, demo, "case_manager")
-    meeting = await plan(manager, demo)
-    other = await invite(manager, meeting.url, "Дарина", "helper")
-    await asyncio.gather(join(manager, meeting.url), arrive(client, meeting.invitation.partition("&s=")[0]))
-    await let_in(manager, demo.client)
-    await all_meet({demo.name("case_manager"): manager, demo.client: client})
-    await manager.click("button", UNVERIFIED)
-    await manager.click("button", "Compare a spoken code")
-    code = await _code(manager, client, demo.client)
-    await client.click_css(f".code-dialog [data-code='{code}']")
-    await manager.see("The code matches")
-    await manager.click_css(".code-dialog .button--main")
-    await manager.see(VERIFIED)
-    device = next(each["device"] for each in await _members(manager) if each["name"] == demo.client)
-    # The same browser comes under somebody else's link, without its secrets.
-    await client.click_css(".code-dialog .button--main")
-    await arrive(client, other.partition("&s=")[0])
-    await let_in(manager, "Дарина")
-    await manager.wait_for(
-        f"{ENCRYPTION}.view.value?.members.some(one => one.name === 'Дарина' && one.device === {json.dumps(device)})"
-    )
-    await manager.see(UNVERIFIED)
-
-
-async def _shown(page: Page) -> str:
-    digits: str = await page.evaluate(DIGITS)
-    return digits
-
-
 async def test_somebody_lost_stays_named_by_their_key(demo: Demo, in_chromium: MakeChromiumPerson) -> None:
     manager, client, _ = await _in_a_call(demo, in_chromium)
     await client.lose_power()
     await says_of(manager, demo.client, "Lost since")
-    assert any(member["name"] == demo.client for member in await _members(manager))
+    assert any(member["name"] == demo.client for member in await members(manager))
 
 
 @pytest_asyncio.fixture(loop_scope="session", scope="module")
