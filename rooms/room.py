@@ -171,7 +171,7 @@ class Room:
             raise RoomError("consent_missing")
         going = sent_away_by(seat, self.seats)
         staying = [each for each in self.people() if each not in going and each.plan.role in HOSTS]
-        if not staying or any(each.plan.role is Role.CLIENT for each in going):
+        if going and (not staying or any(each.plan.role is Role.CLIENT for each in going)):
             raise RoomError("kept_apart")
         record = about(Tag.ADMITTED, seat, now, by=actor, knock=seat.knock.kind.value)
         return [record, *self.come_in(replace(seat, admitted_by=actor), seat.knock.arrival, now)]

@@ -132,6 +132,14 @@ def test_nobody_is_let_in_who_would_then_be_without_any_host(consent: SeatConsen
     assert phase(room, MANAGER) is not Phase.IN
 
 
+def test_a_host_whose_media_is_broken_can_let_somebody_in() -> None:
+    room = running(client=False)
+    room.media_lost("m", at(1))
+    room.arrive(arrival(CLIENT, "c"), at(2))
+    room.admit("m", CLIENT, at(3))
+    assert phase(room, CLIENT) is Phase.IN
+
+
 def test_who_waits_and_takes_it_back_is_sent_to_the_pages() -> None:
     room = running(client=False)
     room.arrive(arrival(CLIENT, "c"), at(1))
