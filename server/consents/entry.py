@@ -17,9 +17,9 @@ from consent.notices import ABOUT_SOMEBODY, Purpose, current
 from consent.records import ENTERED, Method
 from server.cases.service import Doer
 from server.consents import naming, other_ways, texts
-from server.consents.service import CONVERSATION, VALID_FOR, offer_instead
+from server.consents.service import CONVERSATION, VALID_FOR, own_no
 from server.consents.tables import ConsentRow
-from server.consents.writing import Said, last_row, stoppable_row, take_back, write
+from server.consents.writing import Said, stoppable_row, write
 
 __all__ = ["ENTERED", "Entry", "EntryError", "confirm", "enter", "withdraw"]
 
@@ -110,23 +110,17 @@ async def withdraw(
     ``account_id`` is who writes it down. It is the person's own "no", also to what a representative had agreed to; one
     that stands already stays.
     """
-    own = await last_row(session, row.client_id, Purpose(row.purpose), row.about_key, PERSON)
-    if own is not None and own.answer != Answer.GIVEN.value:
-        return own
-    done = await take_back(
+    return await own_no(
         session,
         key,
         row,
         now,
-        by=PERSON,
         tapped_by="worker",
         method=cast("Method", method),
         actor=account_actor(account_id),
         entered_by=account_id,
         witness=witness,
     )
-    await offer_instead(session, key, done, now)
-    return done
 
 
 def confirm(session: AsyncSession, key: CaseKey, row: ConsentRow, now: datetime, *, actor: str, by: str) -> None:

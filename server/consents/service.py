@@ -300,7 +300,44 @@ async def checked_signature(
     return proof, body
 
 
-async def offer_instead(session: AsyncSession, key: CaseKey, row: ConsentRow, now: datetime) -> None:
+async def own_no(
+    session: AsyncSession,
+    key: CaseKey,
+    row: ConsentRow,
+    now: datetime,
+    *,
+    tapped_by: TappedBy,
+    method: Method,
+    actor: str,
+    entered_by: str | None = None,
+    witness: str | None = None,
+    proof: tuple[Proof, str] | None = None,
+) -> ConsentRow:
+    """Take back for the person what this record says, whoever said yes; outside the conversation, so without a seat.
+
+    It is the person's own "no", which only they can change; one that stands already stays.
+    """
+    own = await last_row(session, row.client_id, Purpose(row.purpose), row.about_key, PERSON)
+    if own is not None and own.answer != Answer.GIVEN.value:
+        return own
+    done = await take_back(
+        session,
+        key,
+        row,
+        now,
+        by=PERSON,
+        tapped_by=tapped_by,
+        method=method,
+        actor=actor,
+        entered_by=entered_by,
+        witness=witness,
+        proof=proof,
+    )
+    await _offer_instead(session, key, done, now)
+    return done
+
+
+async def _offer_instead(session: AsyncSession, key: CaseKey, row: ConsentRow, now: datetime) -> None:
     """Whoever has stopped the conversation, or the talk that explains it, is phoned or visited.
 
     Unless it was only the talk, and its own conversation is allowed all the same.

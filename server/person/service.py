@@ -23,9 +23,9 @@ from server.cases.service import Doer
 from server.cases.tables import Case, CaseClient
 from server.consents import ending, entry, other_ways, overview, suitability, texts
 from server.consents.overview import Overview
-from server.consents.service import VALID_FOR, ConsentError, Given, Proof, checked_signature, offer_instead
+from server.consents.service import VALID_FOR, ConsentError, Given, Proof, checked_signature, own_no
 from server.consents.tables import ConsentRow
-from server.consents.writing import Said, about_of, last_row, take_back, write
+from server.consents.writing import Said, about_of, last_row, write
 from server.person.tables import PersonPage
 
 LINK_PURPOSE = "person-page"
@@ -149,22 +149,9 @@ async def withdraw(
     """
     row = await _last(session, opened, record_id)
     signed = await _signed(session, opened, row, (row.notice_hash, "withdrawn"), proof)
-    own = await last_row(session, row.client_id, Agreed(row.purpose), row.about_key, PERSON)
-    if own is not None and own.answer != Answer.GIVEN.value:
-        return own
-    done = await take_back(
-        session,
-        opened.key,
-        row,
-        now,
-        by=PERSON,
-        tapped_by="person",
-        method="own_page",
-        actor=opened.actor,
-        proof=signed,
+    return await own_no(
+        session, opened.key, row, now, tapped_by="person", method="own_page", actor=opened.actor, proof=signed
     )
-    await offer_instead(session, opened.key, done, now)
-    return done
 
 
 async def give_again(
